@@ -1,6 +1,7 @@
 """`play`: an interactive page of the forward and backward pass, one HTML file that loads nothing else.
 
-The page computes a graph of scalars itself; of a graph of arrays it shows a recorded pass.
+The page computes a graph of scalars itself, and one of arrays by the graph of its elements; of a graph that is too
+large, or has operations that a page does not contain, it shows a recorded pass.
 """
 
 import base64
@@ -262,7 +263,8 @@ def page_data(
     Returns
     -------
     dict
-        Ready for JSON: ``nodes``; and if the page cannot compute them, ``steps``, ``groups``, ``title`` and ``why``.
+        Ready for JSON: ``nodes``; for arrays also ``steps``, ``groups``, ``title``, and ``scalars`` or, if the page
+        cannot compute them, ``why``.
 
     Raises
     ------
@@ -328,6 +330,8 @@ def scalars_of(recorded: RecordedPass, nodes: Sequence[Entry], steps: Sequence[E
 
 def elements_of(node: Node, data: Data, arrays: Mapping[Node, Any]) -> Any:
     """Return the elements of a node as an array of `Value`s, computed from those of its arguments."""
+    if node.hooks:
+        raise Unsupported("a node has a hook")
     if node.op is None:
         array = np.empty(np.shape(data), object)
         for index, x in np.ndenumerate(data):
@@ -514,9 +518,9 @@ def play(
     """Create an interactive page of the forward and the backward pass of a graph.
 
     Buttons, a slider and the arrow keys step through the operations of the forward pass and the edges of the backward
-    pass; the page shows *upstream times local equals contribution* for each edge, or asks for it.  A graph of scalars
-    is computed by the page: its formula and its leaves can be changed, and a button takes steps of gradient descent.
-    Neurons and layers are frames that open and close; arrays are shown as heat maps.
+    pass; the page shows *upstream times local equals contribution* for each edge, or asks for it.  The page computes
+    the graph: the leaves and the elements of arrays can be changed, also a formula of scalars, and a button takes steps
+    of gradient descent.  Neurons and layers are frames that open and close; arrays are shown as heat maps.
 
     Parameters
     ----------

@@ -275,7 +275,9 @@ const Engine = (() => {
     }
 
     start() {
-      return this.nodes.map((node, k) => (node.op ? NaN : this.collected(k, c => number(this.elements.nodes[c].value))));
+      return this.nodes.map((node, k) =>
+        node.op ? NaN : this.collected(k, c => number(this.elements.nodes[c].value)),
+      );
     }
 
     forward(values) {
@@ -321,5 +323,20 @@ const Engine = (() => {
         )
       : value - rate * (gradient || 0);
 
-  return { ArrayGraph, Graph, Recording, arrayOf, descended, elements, replaced, WORDS, f, grouped, isNode, number, operations, unpacked };
+  return {
+    ArrayGraph,
+    Graph,
+    Recording,
+    arrayOf,
+    descended,
+    elements,
+    replaced,
+    WORDS,
+    f,
+    grouped,
+    isNode,
+    number,
+    operations,
+    unpacked,
+  };
 })();

@@ -150,7 +150,7 @@ const Panels = (() => {
   const ROLES = ["parameter", "input", "target", "constant"];
 
   const isNumber = ({ value }) => value.trim() !== "" && Number.isFinite(Number(value));
-  const shortened = x => (Number.isFinite(x) ? Number(x.toPrecision(6)) : x);
+  const shortened = (x, digits = 6) => (Number.isFinite(x) ? Number(x.toPrecision(digits)) : x);
 
   // Set the ends of a slider around a number.
   function center(range, start) {
@@ -217,7 +217,8 @@ const Panels = (() => {
         parts = this.rows.get(k),
         { shape, rows } = value,
         width = shape[shape.length - 1];
-      parts.where = i => `[${shape.map((n, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % n).join(", ")}]`;
+      parts.where = i =>
+        `[${shape.map((n, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % n).join(", ")}]`;
       parts.cells = new Map();
       const choose = (i, start) => {
         parts.at = i;
@@ -234,7 +235,11 @@ const Panels = (() => {
             {},
             ...row.map((_, c) => {
               const i = r * width + c,
-                cell = el("input", { type: "text", inputmode: "text", "aria-label": `${this.names[k]}${parts.where(i)}` });
+                cell = el("input", {
+                  type: "text",
+                  inputmode: "text",
+                  "aria-label": `${this.names[k]}${parts.where(i)}`,
+                });
               cell.addEventListener("focus", () => {
                 choose(i, Number(cell.value));
                 this.paint(this.state);
@@ -251,7 +256,9 @@ const Panels = (() => {
       );
       choose(0, value.flat[0]);
       const more = value.flat.length - parts.cells.size;
-      found.append(el("div", { class: "matrix-scroll" }, table, ...(more > 0 ? [hint(`… and ${more} more elements.`)] : [])));
+      found.append(
+        el("div", { class: "matrix-scroll" }, table, ...(more > 0 ? [hint(`… and ${more} more elements.`)] : [])),
+      );
       return found;
     }
 
@@ -265,7 +272,7 @@ const Panels = (() => {
           g = gradient && Engine.elements(gradient)[at],
           largest = cells && (Math.max(...flat.map(Math.abs).filter(Number.isFinite)) || 1);
         for (const [i, cell] of cells || []) {
-          if (document.activeElement !== cell) cell.value = shortened(flat[i]);
+          if (document.activeElement !== cell) cell.value = shortened(flat[i], 4);
           cell.parentElement.style.setProperty("--heat", heatColor(flat[i], largest));
           cell.parentElement.classList.toggle("marked", i === at);
         }

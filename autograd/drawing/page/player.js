@@ -133,7 +133,7 @@ function state() {
     ends,
     gradient,
     scalar,
-    shares: mode !== "solve", // beside the edges of fan-outs
+    shares: scalar && mode !== "solve", // beside the edges of fan-outs
     asks: Boolean(quiz), // derivations then do not show the rules of later steps
     computed: k => graph.isLeaf(k) || forwardAt[k] < Math.min(step, F),
     complete: k =>
@@ -499,8 +499,7 @@ function showFormula(text, given, wanted) {
     return false;
   }
 }
-const byLeaf = of =>
-  new Map(graph.leaves.filter(k => typeof of[k] !== "object").map(k => [names[k], of[k]]));
+const byLeaf = of => new Map(graph.leaves.filter(k => typeof of[k] !== "object").map(k => [names[k], of[k]]));
 
 $("formula-form").addEventListener("submit", event => {
   event.preventDefault();

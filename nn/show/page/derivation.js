@@ -62,11 +62,7 @@ function detail() {
   if (!state.selected) {
     $("detail-title").textContent = "Derivation";
     $("detail").replaceChildren(
-      el(
-        "p",
-        { class: "hint" },
-        "Select a neuron or a weight to see how its output and its gradient are computed.",
-      ),
+      el("p", { class: "hint" }, "Select a neuron or a weight to see how its output and its gradient are computed."),
     );
     return;
   }
@@ -101,10 +97,12 @@ function detail() {
       )
       .join(" + ");
     const slope = gradient(h) ? gradient(z) / gradient(h) : 0;
-    found.push(line(
+    found.push(
+      line(
         `h = ${trainer.settings.activation.replace("_", " ")}(${trainer.settings.norm ? "(z - mean) / deviation" : "z"}) =`,
         signed(value(h)),
-      ),);
+      ),
+    );
     found.push(
       line(
         "∂L/∂h = Σ w·∂L/∂z of the next layer =",

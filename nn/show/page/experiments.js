@@ -10,13 +10,15 @@ const EXPERIMENTS = [
   },
   {
     title: "The same with skip connections",
-    question: "The loss of fifty sigmoid layers did not change. What changes if each layer adds its input to its output?",
+    question:
+      "The loss of fifty sigmoid layers did not change. What changes if each layer adds its input to its output?",
     settings: { hidden: deep(2), activation: "sigmoid", optimizer: "SGD", lr: 0.5, residual: 1 },
     look: "No gradient vanishes, because each sum passes it on unchanged.",
   },
   {
     title: "The same with batch normalization",
-    question: "Each layer subtracts the mean of the batch and divides by its deviation. How large are the gradients now?",
+    question:
+      "Each layer subtracts the mean of the batch and divides by its deviation. How large are the gradients now?",
     settings: { hidden: deep(2), activation: "sigmoid", optimizer: "SGD", lr: 0.5, norm: 1, batch: 32 },
     look: "The inputs of the sigmoids keep a deviation of 1, so each layer passes on about nine tenths of its gradient.",
   },

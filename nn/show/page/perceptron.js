@@ -287,7 +287,11 @@ class Trainer {
         accuracy: this.set.classes ? sumOf(correct, lanes.count) / lanes.count : undefined,
       };
     };
-    return { step: this.steps, train: of(this.trainLanes), valid: of(this.validLanes && this.withStatistics(this.validLanes)) };
+    return {
+      step: this.steps,
+      train: of(this.trainLanes),
+      valid: of(this.validLanes && this.withStatistics(this.validLanes)),
+    };
   }
 
   isCorrect(lanes, lane) {

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from pages import evaluated, needs_node
 
-from autograd import PRIMITIVES, Value, backward_steps, where
+import autograd as ag
+import nn
+from autograd import PRIMITIVES, Tensor, Value, backward_steps, topological_order, where
 from autograd.cli.parsing import SHORT, ExpressionError, functions, parse
 from autograd.drawing.player import operations_of_pages, page_data
 from autograd.explaining.quiz import diagnose, questions
@@ -188,6 +190,38 @@ def test_page_contains_an_operation_of_the_user_if_it_is_used():
         assert evaluated(code, used={"cubed_in_a_test"}) == 12
     finally:
         del PRIMITIVES["cubed_in_a_test"]
+
+
+# ----------------------------------------------------------------------------------------------------- arrays
+
+
+def test_page_computes_graphs_of_arrays_like_the_engine():
+    """Values, contributions and sums of each step, for operations on arrays of every kind."""
+    rng = np.random.default_rng(0)
+    x, w, b = (Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 2), (2, 4), (4,)))
+    a = Tensor(1.5, requires_grad=True)
+    z = x @ w + b
+    mlp = nn.MLP(2, [3, 3, 1], activation="gelu", norm="layer", rng=0)
+    batch = nn.MLP(2, [3, 1], activation="silu", norm="batch", rng=0)
+    graphs = [
+        (z.tanh() ** 2).mean(), ag.softmax(z, axis=1).max(axis=0).sum(), nn.CrossEntropyLoss()(z, np.array([0, 1, 3])),
+        nn.BCEWithLogitsLoss()(mlp(x.data), np.ones((3, 1))), (batch(x.data) ** 2).mean(),
+        ag.logsumexp(z, axis=0).sum(), ag.norm(x) * a, (x + a).prod(), x.var(axis=0).sum() / a,
+        x[1:].sum() * x[0, 0], (x.reshape(2, 3) @ x).sum(), ag.where(x > 0, x, 0.1 * x).sum(),
+        ag.einsum("ij,jk->i", x, w).sum(), ag.concatenate([x, x * a]).mean(), (x.T @ x).sum(), x.cumsum(0).sum(),
+        (x * x).mean(), (b * b + ag.broadcast_to(b, (3, 4)) * z).sum(),
+    ]  # fmt: skip
+    code = """given.map(data => {
+      const graph = new Engine.ArrayGraph(data), values = graph.forward(graph.start());
+      const steps = graph.backward(values).steps.map(({ share, total }) => [share, total].map(Engine.elements));
+      return [values.map(Engine.elements), steps];
+    })"""
+    for root, (values, steps) in zip(graphs, evaluated(code, [page_data(root, {}) for root in graphs]), strict=True):
+        for node, found in zip(topological_order(root), values, strict=True):
+            np.testing.assert_allclose(found, np.ravel(node.data), rtol=1e-12, atol=1e-12)
+        for step, found in zip(backward_steps(root), steps, strict=True):
+            for expected, part in zip((step.contribution, step.total), found, strict=True):
+                np.testing.assert_allclose(part, np.ravel(expected), rtol=1e-12, atol=1e-12)
 
 
 # ----------------------------------------------------------------------------------------------------- layout

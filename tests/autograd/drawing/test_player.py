@@ -9,9 +9,11 @@ import explained_examples as examples
 import numpy as np
 import pytest
 
+import autograd as ag
 import nn
-from autograd import PRIMITIVES, Value, topological_order
+from autograd import PRIMITIVES, Tensor, Value, topological_order
 from autograd.cli.parsing import parse
+from autograd.drawing import player
 from autograd.drawing.player import FOLDER, LIMIT, page_data, play
 from autograd.extend import elementwise, primitive
 
@@ -137,9 +139,10 @@ def test_name_of_a_node_takes_precedence_over_that_of_a_variable():
     assert [node["name"] for node in nodes[:2]] == ["weight", "other"]
 
 
-def test_page_of_arrays_has_the_numbers_and_steps_of_the_engine():
+def test_page_of_large_arrays_has_the_numbers_and_steps_of_the_engine(monkeypatch):
+    monkeypatch.setattr(player, "MOST_SCALARS", 40)
     data = data_of(play(examples.mlp()))
-    assert data["why"] == "its values are arrays"
+    assert data["why"] == "its arrays have more than 40 elements"
     assert data["nodes"][0]["value"]["rows"][0] == [0.5, -1.0]
     root = examples.mlp()
     root.backward()
@@ -156,6 +159,23 @@ def test_large_arrays_are_shown_in_part():
     (weight,) = (node for node in data_of(page)["nodes"] if node["name"].endswith("weight"))
     assert weight["value"]["shape"] == [100, 200]
     assert len(weight["value"]["rows"]) == len(weight["value"]["rows"][0]) == 24
+
+
+@pytest.mark.parametrize(
+    ("graph", "why"),
+    [
+        (lambda x: (x @ x).sum(), "matmul has the same operand twice"),
+        (lambda x: ag.solve(x, x + 1.0).sum(), "the operation solve is not written"),
+        (lambda x: (x @ (x + 1.0)).sum(), "its arrays take more than 60 operations"),
+        (lambda x: [y := x * 2.0, y.register_hook(lambda g: None)][0].sum(), "a node has a hook"),
+    ],
+)
+def test_page_says_why_it_cannot_compute_a_graph_of_arrays(graph, why, monkeypatch):
+    monkeypatch.setattr(player, "MOST_SCALARS", 60)
+    x = Tensor(np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0], [2.0, 0.0, 1.0]]), requires_grad=True)
+    data = data_of(play(graph(x)))
+    assert data["why"].startswith(why)
+    assert data["nodes"][0]["value"]["rows"] == x.data.tolist()
 
 
 def test_page_names_operations_it_cannot_compute():
@@ -647,13 +667,48 @@ def test_arrays_step_with_numbers_heat_maps_and_linked_cells(opened):
     assert page.locator("image.heat").count() == 2 * 12
     page.focus("#n2")  # A1 = X @ W1
     assert page.inner_text("#detail-title") == "Derivation of A1"
-    tables = page.locator("table.matrix")
+    tables = page.locator("#detail table.matrix")
     assert tables.count() == 4
     tables.nth(0).locator("td").nth(5).hover()  # row 1, column 2
     assert tables.nth(2).locator("td.marked").count() == 2  # row 1 of X
     assert tables.nth(3).locator("td.marked").count() == 2  # column 2 of W1
     assert page.locator(".edge.lit").count() == 2
-    assert "arrays" in page.inner_text("#leaves")
+
+
+def mean_square(weight, x):
+    """Return the loss of a layer of two units, and the gradient of its weight."""
+    w = Tensor(np.array(weight), requires_grad=True, name="W")
+    loss = ((Tensor(x, name="x") @ w).tanh() ** 2).mean()
+    loss.name = "L"
+    loss.backward()
+    return loss, w
+
+
+def test_elements_of_arrays_are_edited_and_descend_as_in_the_engine(opened):
+    x, weight = np.array([[1.0, -2.0], [0.5, 1.5]]), [[0.5, -1.0], [0.25, 2.0]]
+    page = opened(mean_square(weight, x)[0])
+    page.keyboard.press("End")
+    page.fill('[aria-label="W[1, 0]"]', "-0.75")
+    weight[1][0] = -0.75
+    loss, w = mean_square(weight, x)
+    assert page.inner_text("#loss") == f"L = {loss.data:.4g}"
+    assert f"dL/dW[1, 0] = {w.grad[1, 0]:.4g}".replace("-", "−") in page.inner_text("#leaves")
+    assert page.input_value('[aria-label="Value of W[1, 0] as a number"]') == "-0.75"
+    page.fill('[aria-label="W[1, 0]"]', "x")  # not a number: nothing changes
+    page.fill("#rate", "0.5")
+    page.click("#descend")
+    weight = (w.data - 0.5 * w.grad).tolist()
+    assert page.inner_text("#loss").startswith(f"L = {mean_square(weight, x)[0].data:.4g} after 1 step")
+    for (i, j), element in np.ndenumerate(weight):
+        assert float(page.input_value(f'[aria-label="W[{i}, {j}]"]')) == pytest.approx(element, rel=1e-3)
+    assert float(page.input_value('[aria-label="x[0, 1]"]')) == -2.0  # data: descent does not move it
+    page.click("#share")
+    again = opened(mean_square(weight, x)[0], "#" + page.input_value("#link").split("#")[1])
+    assert again.inner_text("#loss").startswith(page.inner_text("#loss").split(" after")[0])
+    page.click("#reset")
+    assert page.input_value('[aria-label="W[1, 0]"]') == "0.25"
+    page.locator('[aria-label="Value of W[1, 0]"]').fill("1")  # the slider of the element chosen last
+    assert page.input_value('[aria-label="W[1, 0]"]') == "1"
 
 
 def test_model_of_arrays_has_a_frame_for_each_layer(opened):
