@@ -96,7 +96,7 @@ function setFields(values) {
 // The values of the controls, or a message about the first one that is invalid.
 function readSettings() {
   const found = {};
-  for (const { key, label, check, text, choices: options, least, most } of CONTROLS) {
+  for (const { key, label, check, text, choices: options, least, most, step } of CONTROLS) {
     const { value, checked } = fields[key];
     if (check) found[key] = checked;
     else if (options) found[key] = value;
@@ -110,8 +110,9 @@ function readSettings() {
       found[key] = sizes;
     } else {
       const number = value.trim() === "" ? NaN : Number(value);
-      if (!(number >= least && number <= most)) return `${label} must be a number from ${least} to ${most}.`;
-      found[key] = key === "batch" || key === "seed" ? Math.round(number) : number;
+      if (!(number >= least && number <= most) || (step === 1 && !Number.isInteger(number)))
+        return `${label} must be ${step === 1 ? "an integer" : "a number"} from ${least} to ${most}.`;
+      found[key] = number;
     }
   }
   const set = page.sets[found.set],

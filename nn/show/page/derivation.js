@@ -15,13 +15,15 @@ function useOwn() {
     .value.split(/\n/)
     .map(text => text.trim())
     .filter(Boolean);
-  const rows = lines.map(text => text.split(/[,;\s]+/).map(Number));
-  const width = rows.length ? rows[0].length : 0;
+  const table = lines.map(text => text.split(/\s*[,;\t]\s*|\s+/).map(cell => (cell === "" ? NaN : Number(cell))));
+  const skipped = table.length && table[0].every(Number.isNaN) ? 1 : 0, // the names of the columns
+    rows = table.slice(skipped),
+    width = rows.length ? rows[0].length : 0;
   const wrong = rows.findIndex(row => row.length !== width || !row.every(Number.isFinite));
   if (rows.length < 2 || width < 2 || wrong >= 0) {
     $("own-error").textContent =
-      wrong > 0 || width >= 2
-        ? `Line ${wrong + 1} must have ${width} finite numbers, as the first line has: ${lines[wrong]}`
+      rows.length > 1 && width > 1
+        ? `Line ${wrong + skipped + 1} must have ${width} finite numbers: ${cut(lines[wrong + skipped], 60)}`
         : "Write at least two lines such as 0.5,-1.2,1: inputs, and the class or value last.";
     return;
   }

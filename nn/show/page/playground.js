@@ -198,7 +198,7 @@ for (const [id, action] of Object.entries(actions)) $(id).addEventListener("clic
 $("use-own").addEventListener("click", useOwn);
 $("edges").addEventListener("change", () => draw());
 $("log").addEventListener("change", panels);
-$("share").addEventListener("click", () => offer(location.href.split("#")[0] + fragmentOf(changedSettings()), "Link"));
+$("share").addEventListener("click", share);
 $("python").addEventListener("click", () => offer(pythonScript(), "Script"));
 function follow(row) {
   state.row = row;
@@ -244,12 +244,24 @@ new ResizeObserver(() => {
   draw();
 }).observe($("network"));
 function fromFragment() {
-  setFields(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+  const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  setFields(given);
+  if (given.own) {
+    $("own").value = given.own;
+    useOwn();
+    if (page.sets.own) setFields(given);
+  }
   restart();
+  if (!trainer) {
+    const problem = $("settings-error").textContent;
+    setFields({});
+    restart();
+    $("settings-error").textContent = `The link is invalid. ${problem}`;
+  }
   const experiment = EXPERIMENTS.find(one => linkOf(one) === location.hash);
   if (experiment) ask(experiment);
 }
-window.addEventListener("hashchange", fromFragment);
+addEventListener("hashchange", fromFragment);
 buildSettings();
 buildExperiments();
 fromFragment();

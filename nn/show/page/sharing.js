@@ -24,6 +24,17 @@ function offer(text, what) {
   else say(`${what} selected: copy it.`);
 }
 
+const MOST_TEXT = 8000; // characters of one's own data in a link
+function share() {
+  const own = trainer.settings.set === "own" ? $("own").value : "",
+    fits = own.length <= MOST_TEXT;
+  const settings = { ...changedSettings(), ...(own && fits ? { own } : {}) };
+  offer(
+    location.href.split("#")[0] + fragmentOf(settings),
+    fits ? "Link" : "Link without your points, which are too many,",
+  );
+}
+
 const PYTHON_LOSS = { CrossEntropyLoss: "nn.CrossEntropyLoss()" };
 function pythonScript() {
   const { settings, set, net, rule } = trainer,
@@ -98,7 +109,7 @@ function buildExperiments() {
       restart(`${experiment.title}.`);
       ask(experiment);
       try {
-        history.replaceState(null, "", linkOf(experiment));
+        history.pushState(null, "", linkOf(experiment)); // the button of the browser goes back
       } catch {
         // a page in a frame without an address
       }

@@ -354,6 +354,13 @@ def test_settings_are_checked_and_restored_from_a_link(opened):
     again = opened(nn.play(), "#" + link.split("#")[1])
     assert again.input_value("#set-hidden") == "4,3"
     assert again.input_value("#set-set") == "sine"
+    invalid = opened(nn.play(), "#hidden=99999&batch=0")
+    assert invalid.inner_text("#settings-error").startswith("The link is invalid. Hidden units must be")
+    invalid.click("#step")
+    assert say(invalid).startswith("Step 1")
+    invalid.fill("#set-batch", "2.5")
+    invalid.press("#set-batch", "Enter")
+    assert invalid.inner_text("#settings-error") == "Batch size must be an integer from 1 to 2000."
     hostile = opened(nn.play(), "#set=<img src=x onerror=alert(1)>&hidden=__proto__&lr=x")
     assert hostile.input_value("#set-set") == "moons"
     assert hostile.locator("img").count() == 0
@@ -369,6 +376,9 @@ def test_every_experiment_trains(opened):
         assert page.inner_text("#settings-error") == ""
         page.click("#step")
         assert "Step 1:" in say(page)
+    page.go_back()
+    assert page.locator("#experiments a").nth(count - 2).get_attribute("href") == "#" + page.url.split("#")[1]
+    page.go_forward()
     again = opened(nn.play(), page.locator("#experiments a").last.get_attribute("href"))
     assert again.inner_text("#question") == page.inner_text("#question")
     assert again.input_value("#set-optimizer") == "AdamW"
@@ -426,9 +436,19 @@ def test_own_points_are_pasted_or_added_by_clicks(opened):
     page.fill("#own", "0,0,0\n1,1,x")
     page.click("#use-own")
     assert page.inner_text("#own-error").startswith("Line 2 must have 3 finite numbers")
-    page.fill("#own", "0,0,0\n1,1,1\n0,1,1\n1,0,0")
+    for text in ("0,0,0\n1,,1", ",,\n,,", "1,2,0", "", "a,b,c\n1,2,0", "<img>,1\n2,3,1"):
+        page.fill("#own", text)
+        page.click("#use-own")
+        assert page.inner_text("#own-error").startswith(("Line 2 must", "Line 1 must", "Write at least two lines"))
+    page.fill("#own", "x1, x2, class\n0,0,0\n1; 1; 1\n0\t1\t1\n1 0 0")  # the first line names the columns
     page.click("#use-own")
     assert page.inner_text("#own-error") == ""
+    page.click("#share")
+    again = opened(nn.play(), "#" + page.input_value("#text").split("#")[1])
+    assert again.input_value("#set-set") == "own"
+    assert again.input_value("#own") == page.input_value("#own")
+    page.fill("#own", "0,0,0\n1,1,1\n0,1,1\n1,0,0")
+    page.click("#use-own")
     assert page.input_value("#set-set") == "own"
     page.select_option("#clicks", "1")
     page.click("#field", position={"x": 40, "y": 40})
