@@ -287,6 +287,7 @@ def message_of_constants(root: Node) -> str:
     wanted = {x for x in origins if len(repr(x)) > DIGITS}
     for node in topological_order(root, variables_only=True):
         for arg in node.args:
+            arg = arg._value if isinstance(arg, Node) and not arg._requires_grad else arg
             if isinstance(arg, (float, np.ndarray)) and np.size(arg) <= LARGEST_ARRAY:
                 for x in wanted.intersection(np.ravel(arg).tolist()):  # np.isin would load np.ma
                     name, line = origins[x]
@@ -334,8 +335,7 @@ class AnomalyError(FloatingPointError):
     """
 
 
-@contextlib.contextmanager
-def detect_anomaly() -> Iterator[None]:
+class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Raise an error at the first nan or inf that an operation returns, forward or backward.
 
     A context manager, also usable as a decorator.  It affects the current thread or task only.  Every result is
@@ -362,6 +362,21 @@ def detect_anomaly() -> Iterator[None]:
       computed at ...
       cure: log(0) is -inf: ...
     """
+
+    def __init__(self) -> None:
+        self._open: list[contextlib.AbstractContextManager[None]] = []  # one object may be entered several times
+
+    def __enter__(self) -> None:
+        block = _detecting()
+        block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._open.pop().__exit__(*error)
+
+
+@contextlib.contextmanager
+def _detecting() -> Iterator[None]:
     detector = _Detector(bool(settled_mode()), {}, (np.geterr(), _held.get()))
     _held.set(detector.held)
     np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered

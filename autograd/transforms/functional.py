@@ -516,5 +516,6 @@ def _stack(parts: list[Operand], x: Operand, y: Operand) -> Operand:
     if not outer:
         return parts[0]
     if not any(isinstance(p, Node) for p in parts):
-        return np.reshape(np.stack(parts), outer + inner) if parts else np.zeros(outer + inner)
+        stacked = np.stack(parts) if parts else np.zeros(0, getattr(raw_data(y), "dtype", float))
+        return np.reshape(stacked, outer + inner)
     return reshape(stack(parts), outer + inner)

@@ -161,6 +161,19 @@ def test_detect_anomaly_is_a_decorator():
     assert step(Value(1.0)).data == 0.0
 
 
+def test_one_detect_anomaly_is_entered_several_times():
+    detect, settings = detect_anomaly(), np.geterr()
+    for _ in range(2):
+        with detect:
+            with detect, pytest.raises(AnomalyError):
+                ag.log(Value(0.0))
+            with pytest.raises(AnomalyError):
+                ag.log(Value(0.0))
+        assert np.geterr() == settings
+        with np.errstate(divide="ignore"):
+            assert ag.log(Value(0.0)).data == -math.inf
+
+
 def test_other_threads_are_not_checked():
     found = []
 

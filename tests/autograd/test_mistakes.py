@@ -290,6 +290,12 @@ def with_a_small_array(x):
     return ag.sum(a * x)
 
 
+def with_a_tensor_of_an_array(x):
+    a = np.zeros(3)
+    a[1] = x * x
+    return (Tensor(a) * x).sum()
+
+
 def with_a_scalar_of_numpy(x):
     return x * np.float64(x)
 
@@ -303,6 +309,7 @@ CUTS = {
     with_float: "use the node itself",
     with_an_array: "use the node itself",
     with_a_small_array: "use the node itself",
+    with_a_tensor_of_an_array: "use the node itself",
     with_a_scalar_of_numpy: "use the node itself",
     with_asarray: "use the node itself",
 }

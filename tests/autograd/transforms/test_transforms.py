@@ -187,6 +187,8 @@ def test_constant_function_has_zero_derivative():
     assert jvp(lambda x: Value(3.0), (2.0,), (1.0,))[1] == 0.0
     assert np.array_equal(jacobian(lambda x: np.ones(3))(np.ones(2)), np.zeros((3, 2)))
     assert jacobian(lambda x: x)(np.zeros(0)).shape == (0, 0)
+    for f, x in ((lambda x: x[:0], np.ones(3)), (lambda x: 2.0 * x, np.ones(0)), (lambda x: x.sum(), np.ones(0))):
+        assert jacobian(f)(x.astype(np.float32)).dtype == np.float32
 
 
 def test_kinds_and_dtypes_are_kept():
