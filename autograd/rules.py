@@ -36,9 +36,10 @@ class Elementwise(Primitive):
         """Return the partial derivative; that of floats is inf or nan where that of arrays is."""
         if rule is ONE:
             return 1.0
-        for x in inputs if type(y) is np.ndarray else ():
-            if type(x) is np.ndarray and x.dtype is not y.dtype and x.dtype.kind == y.dtype.kind == "f":
-                inputs = tuple([np.asarray(x, y.dtype) if type(x) is np.ndarray else x for x in inputs])
+        dtype: Any = getattr(y, "dtype", None)
+        for x in inputs if dtype is not None else ():
+            if getattr(x, "dtype", dtype) is not dtype and x.dtype.kind == dtype.kind == "f":
+                inputs = tuple([x if getattr(x, "dtype", dtype) is dtype else x.astype(dtype) for x in inputs])
                 break
         try:
             return rule(y, *inputs, **params) if params else rule(y, *inputs)

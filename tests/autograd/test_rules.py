@@ -373,6 +373,13 @@ def test_forms_and_symbol_are_kept():
 def test_partials_of_mixed_float_types_have_the_precision_of_the_result(operation, slope):
     x = Tensor(np.array([0.7]), requires_grad=True)
     y = Tensor(np.array([0.3], np.float32), requires_grad=True)
+    expected = slope(0.7, float(np.float32(0.3)))
     operation(x, y).sum().backward()
-    np.testing.assert_allclose(x.grad, slope(0.7, float(np.float32(0.3))), rtol=1e-14)
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-14)
     assert (x.grad.dtype, y.grad.dtype) == (np.float64, np.float32)
+    np.testing.assert_allclose(gradients(operation(x, y).sum(), x, create_graph=True).data, expected, rtol=1e-14)
+    step = ag.compile(lambda: operation(x, y).sum())
+    for _ in range(3):
+        x.grad = None
+        step()
+        np.testing.assert_allclose(x.grad, expected, rtol=1e-14)
