@@ -258,14 +258,34 @@ def objective(
         weight = weight / weight.mean()
     if classes is not None:
         soft = (1 - label_smoothing) * one_hot(y, classes) + label_smoothing / classes
-        return soft if weight is None else soft * weight[:, None], _cross_entropy, {"accuracy": _accuracy}
+        return (
+            soft if weight is None else soft * weight[:, None],
+            SoftCrossEntropy(label_smoothing),
+            {"accuracy": _accuracy},
+        )
     if weight is None:
         return y, MSELoss(), {"r2": r2_score}
     return np.column_stack([y, weight]), _weighted_squared_error, {"r2": _r2_score}
 
 
-def _cross_entropy(output: Operand, target: Operand) -> Operand:
-    return -(log_softmax(output, 1) * target).sum(axis=1).mean()
+class SoftCrossEntropy(Module):
+    """Cross-entropy with rows of class weights, into which the labels were smoothed.
+
+    Examples
+    --------
+    >>> round(float(SoftCrossEntropy(0.0)(np.zeros((1, 2)), np.array([[1.0, 0.0]]))), 4)
+    0.6931
+    """
+
+    _shown: tuple[str, ...] = ("label_smoothing",)
+
+    def __init__(self, label_smoothing: float) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, output: Operand, target: Operand) -> Operand:
+        """Return the mean over the rows."""
+        return -(log_softmax(output, 1) * target).sum(axis=1).mean()
 
 
 def _weighted_squared_error(output: Operand, target: Operand) -> Operand:

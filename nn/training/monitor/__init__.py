@@ -19,7 +19,6 @@ Vanishing (...): the typical gradient in ... is ... of that in the last layer, 2
 """
 
 from .diagnosis import Report, Verdict
-from .monitor import Monitor
-from .sample import Sample
+from .monitor import Monitor, Sample
 
 __all__ = ["Monitor", "Report", "Sample", "Verdict"]

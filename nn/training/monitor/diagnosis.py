@@ -1,7 +1,7 @@
-"""Rules that diagnose a training from the measurements of a `Monitor`, each with its evidence and its cure.
+"""Rules that diagnose a training from the measurements of a `Monitor`, each with its cure.
 
-A rule is a function of the evidence that returns a `Verdict` or None.  The thresholds are rules of thumb, explained in
-comments.
+A rule is a function of the evidence that returns the place and the measurement of a finding, or None.  The thresholds
+are rules of thumb, explained in comments.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from nn.typing import Array
 
 if TYPE_CHECKING:
-    from .monitor import Monitor
-    from .sample import Sample
+    from .monitor import Monitor, Sample
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,7 @@ class Evidence:
         self.first: float = float(np.median(finite[:few])) if len(finite) else math.nan
         self.last: float = float(np.median(finite[-few:])) if len(finite) else math.nan
         self.start: float = float(finite[0]) if len(finite) else math.nan
+        self.least: float = monitor.least_loss
 
     def norms(self, row: int, samples: list[Sample] | None = None) -> Array:
         """Return the median norm of every parameter (0: weight, 1: gradient, 2: update) over samples."""
@@ -140,6 +140,11 @@ class Evidence:
         each = [(s.norm[2] / np.maximum(s.norm[0], 1e-300))[self.weights] for s in chosen]
         return np.asarray(np.median(each, axis=0))
 
+    def rate(self, sample: int) -> str:
+        """Return the learning rate of a sample as the end of a sentence; empty if it is unknown."""
+        lr = self.samples[sample].lr
+        return f", at a rate of {lr:g}" if math.isfinite(lr) else ""
+
     def dead(self) -> dict[str, tuple[float, int]]:
         """Return, for every rectifier, the share of units that were always 0 recently, and their total number."""
         found: dict[str, tuple[float, int]] = {}
@@ -151,31 +156,44 @@ class Evidence:
         return found
 
 
-def nan(e: Evidence) -> Verdict | None:
+Finding: TypeAlias = tuple[str, ...] | None  # place, evidence and, if the rule has a special one, the cure
+Rule: TypeAlias = Callable[[Evidence], Finding]
+RULES: list[tuple[str, str, Rule]] = []  # kind, cure and rule, the worst first
+
+
+def rule(kind: str, cure: str) -> Callable[[Rule], Rule]:
+    """Add a function to the rules, with the kind and the cure of its finding."""
+
+    def added(function: Rule) -> Rule:
+        RULES.append((kind, cure, function))
+        return function
+
+    return added
+
+
+@rule("nan", "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, roots "
+      "and divisions away from 0")  # fmt: skip
+def nan(e: Evidence) -> Finding:
     """Find a loss of nan or inf."""
     if e.monitor.first_bad is None:
         return None
     step = e.monitor.first_bad
     origin, _, cure = e.monitor.bad_input.partition(": ")
     origin = origin or e.monitor.anomaly.replace("\n", "; ") or "autograd.detect_anomaly() locates its origin"
-    return Verdict(
-        "nan", f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {origin}",
-        cure or "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, "
-        "roots and divisions away from 0",
-    )  # fmt: skip
+    return f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {origin}", *filter(None, [cure])
 
 
-def divergence(e: Evidence) -> Verdict | None:
+@rule("divergence", "lower the learning rate by a factor of 3 to 10, clip gradients, or warm the rate up")
+def divergence(e: Evidence) -> Finding:
     """Find a loss that rose far above its initial value."""
     if len(e.finite) < 5 or not e.last > 2 * max(e.first, 1e-12):
         return None
-    return Verdict(
-        "divergence", "", f"the loss rose from {e.start:.3g} to {e.last:.3g}",
-        "lower the learning rate by a factor of 3 to 10, clip gradients, or warm the rate up",
-    )  # fmt: skip
+    return "", f"the loss rose from {e.start:.3g} to {e.last:.3g}"
 
 
-def exploding(e: Evidence) -> Verdict | None:
+@rule("exploding", "start from smaller weights (Xavier for tanh and sigmoid, He for ReLU), clip gradients by norm, "
+      "normalise layers, scale inputs and targets, or lower the learning rate")  # fmt: skip
+def exploding(e: Evidence) -> Finding:
     """Find gradients much larger than the weights, or much larger in the first layer than in the last."""
     if not e.weights or not e.recent:
         return None
@@ -183,27 +201,21 @@ def exploding(e: Evidence) -> Verdict | None:
     worst = int(np.argmax(g / np.maximum(w, 1e-300)))
     grown = e.typical_gradient()
     steep = grown[0] / grown[-1] if grown[-1] > 0 else 0.0
-    name = e.names[e.weights[worst]]
+    first, last, name = (e.names[e.weights[i]] for i in (0, -1, worst))
     # A healthy gradient is at most of the size of the weight; a factor of 100 is far outside of the usual range.
     if g[worst] > 1e2 * w[worst] > 0:
-        evidence = f"the gradient of {name} has norm {g[worst]:.2g}, {g[worst] / w[worst]:.2g} times the weight's"
-    elif steep > 1e3:
-        name = e.names[e.weights[0]]
-        evidence = f"the gradient of {name} is {steep:.2g} times that of the last layer, {e.names[e.weights[-1]]}"
-    else:
-        return None
-    return Verdict(
-        "exploding", name, evidence,
-        "start from smaller weights (Xavier for tanh and sigmoid, He for ReLU), clip gradients by norm, normalise "
-        "layers, scale inputs and targets, or lower the learning rate",
-    )  # fmt: skip
+        return name, f"the gradient of {name} has norm {g[worst]:.2g}, {g[worst] / w[worst]:.2g} times the weight's"
+    if steep > 1e3:
+        return first, f"the gradient of {first} is {steep:.2g} times that of the last layer, {last}"
+    return None
 
 
-def vanishing(e: Evidence) -> Verdict | None:
+@rule("vanishing", "ReLU or its relatives instead of sigmoid or tanh, He or Xavier initialisation, batch or layer "
+      "normalisation, residual connections, or fewer layers")  # fmt: skip
+def vanishing(e: Evidence) -> Finding:
     """Find gradients that are much smaller in the first layers than in the last."""
-    typical = e.typical_gradient()
-    if e.last > 0.5 * e.first:  # nothing learned: use the start, before only the last layer was trained
-        typical = e.typical_gradient(e.samples[:3])
+    # if nothing was learned, use the start, before only the last layer was trained
+    typical = e.typical_gradient(e.samples[:3] if e.last > 0.5 * e.first else None)
     if len(typical) < 3 or not typical[-1] > 0:
         return None
     first = int(np.argmin(typical[:-1]))
@@ -212,15 +224,14 @@ def vanishing(e: Evidence) -> Verdict | None:
     if not share < 1e-3 or (typical[first] == 0 and any(dead > 0.3 for dead, _ in e.dead().values())):
         return None
     name, last = e.names[e.weights[first]], e.names[e.weights[-1]]
-    return Verdict(
-        "vanishing", name, f"the typical gradient in {name} is {share:.2g} of that in the last layer, {last} "
-        f"({typical[first]:.2g} against {typical[-1]:.2g})",
-        "ReLU or its relatives instead of sigmoid or tanh, He or Xavier initialisation, batch or layer normalisation, "
-        "residual connections, or fewer layers",
-    )  # fmt: skip
+    return name, (
+        f"the typical gradient in {name} is {share:.2g} of that in the last layer, {last} "
+        f"({typical[first]:.2g} against {typical[-1]:.2g})"
+    )
 
 
-def dead_units(e: Evidence) -> Verdict | None:
+@rule("dead units", "Leaky ReLU, a lower learning rate, He initialisation, biases that do not start far below 0")
+def dead_units(e: Evidence) -> Finding:
     """Find rectifiers that are 0 for every row: their gradient is 0, so they cannot recover."""
     dead = {name: found for name, found in e.dead().items() if found[0] > 0.3}
     if not dead:
@@ -228,14 +239,13 @@ def dead_units(e: Evidence) -> Verdict | None:
     name = max(dead, key=lambda key: dead[key][0])
     share, units = dead[name]
     others = f" (also {', '.join(key for key in dead if key != name)})" if len(dead) > 1 else ""
-    return Verdict(
-        "dead units", name, f"{share:.0%} of the {units} units of {name} gave 0 for every row of the last "
-        f"{len(e.recent)} samples{others}",
-        "Leaky ReLU, a lower learning rate, He initialisation, biases that do not start far below 0",
-    )  # fmt: skip
+    rows = f"every row of the last {len(e.recent)} samples{others}"
+    return name, f"{share:.0%} of the {units} units of {name} gave 0 for {rows}"
 
 
-def saturation(e: Evidence) -> Verdict | None:
+@rule("saturation", "smaller initial weights (Xavier), standardised inputs, batch normalisation before the "
+      "activation, a lower learning rate, or ReLU")  # fmt: skip
+def saturation(e: Evidence) -> Finding:
     """Find saturated hidden units; at the output, saturation only means confidence."""
     found = {}
     for layer in list(e.monitor.layers)[:-1]:
@@ -244,40 +254,30 @@ def saturation(e: Evidence) -> Verdict | None:
     name = max(found, key=found.__getitem__, default="")
     if not name or not found[name] > 0.5:
         return None
-    return Verdict(
-        "saturation", name, f"{found[name]:.0%} of the outputs of {name} lie at the flat ends of the curve",
-        "smaller initial weights (Xavier), standardised inputs, batch normalisation before the activation, a lower "
-        "learning rate, or ReLU",
-    )  # fmt: skip
+    return name, f"{found[name]:.0%} of the outputs of {name} lie at the flat ends of the curve"
 
 
-def rate_too_large(e: Evidence) -> Verdict | None:
+@rule("learning rate too large", "divide the learning rate by 10, or find one with nn.find_lr")
+def rate_too_large(e: Evidence) -> Finding:
     """Find steps that are large relative to the weights and do not reduce the loss."""
-    late = e.samples[len(e.samples) // 2 :]
-    ratios = e.ratios(late)
-    if not len(ratios) or len(e.finite) < 10:
+    late = e.ratios(e.samples[len(e.samples) // 2 :])
+    if not len(late) or len(e.finite) < 10:
         return None
-    worst = int(np.argmax(ratios))
     # 0.1% is usual; with more than 5% a weight is replaced within 20 steps.
-    steady = ratios[worst] > 0.05 and e.last > 0.5 * e.first
+    steady = late.max() > 0.05 and e.last > 0.5 * e.first
     jumps = e.ratios(e.samples[:1])
-    jumped = jumps.max() > 0.5 and e.finite.max() > 3 * e.finite[0]  # by the first steps
-    if not steady and not jumped:
+    if not steady and not (jumps.max() > 0.5 and e.finite.max() > 3 * e.finite[0]):  # by the first steps
         return None
-    if not steady:
-        ratios, worst = jumps, int(np.argmax(jumps))
-    lr = e.samples[0].lr
-    name = e.names[e.weights[worst]]
-    return Verdict(
-        "learning rate too large", name,
-        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios[worst]:.1%} of its norm (0.1% is "
-        f"usual), and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}"
-        f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
-        "divide the learning rate by 10, or find one with nn.find_lr",
-    )  # fmt: skip
+    ratios = late if steady else jumps
+    name = e.names[e.weights[int(np.argmax(ratios))]]
+    return name, (
+        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios.max():.1%} of its norm (0.1% is "
+        f"usual), and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}{e.rate(0)}"
+    )
 
 
-def rate_too_small(e: Evidence) -> Verdict | None:
+@rule("learning rate too small", "multiply the learning rate by 10 to 100, or find one with nn.find_lr")
+def rate_too_small(e: Evidence) -> Finding:
     """Find steps that are tiny relative to the weights despite a gradient, and a nearly constant loss."""
     ratios = e.ratios()
     if not len(ratios) or len(e.finite) < 20 or not ratios.max() > 0:
@@ -286,53 +286,15 @@ def rate_too_small(e: Evidence) -> Verdict | None:
     slope = float(np.max(g / np.maximum(w, 1e-300)))
     if not (ratios.max() < 1e-4 and e.last > 0.9 * e.first and slope > 1e-6):
         return None
-    lr = e.samples[-1].lr
-    return Verdict(
-        "learning rate too small", "",
-        f"no step moves a weight by more than {ratios.max():.1g} of its norm (1e-3 is usual), and "
-        f"after {len(e.losses)} steps the loss fell only from {e.start:.4g} to {e.last:.4g}"
-        f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
-        "multiply the learning rate by 10 to 100, or find one with nn.find_lr",
-    )  # fmt: skip
+    return "", (
+        f"no step moves a weight by more than {ratios.max():.1g} of its norm (1e-3 is usual), and after "
+        f"{len(e.losses)} steps the loss fell only from {e.start:.4g} to {e.last:.4g}{e.rate(-1)}"
+    )
 
 
-def plateau(e: Evidence) -> Verdict | None:
-    """Find a loss that has been constant for a while, well above 0."""
-    by_epoch = np.array([loss for _, loss, _ in e.monitor.epochs if math.isfinite(loss)])
-    values = by_epoch if len(by_epoch) >= 12 else e.finite  # means over epochs have less noise than batches
-    n = len(values) // 4
-    if len(e.finite) < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
-        return None
-    before, now = float(np.mean(values[-2 * n : -n])), float(np.mean(values[-n:]))
-    noise = float(np.std(np.diff(values[-2 * n :]))) / math.sqrt(2 * n)
-    if before - now > max(0.01 * abs(before), 2 * noise) or not now > 0.2 * e.first or rate_too_small(e) is not None:
-        return None
-    return Verdict(
-        "plateau", "", f"the loss has stood at {now:.4g} for the last half of the run, after {e.start:.4g} at first",
-        "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the optimizer "
-        "if it does not, start from other weights, or give the model more units",
-    )  # fmt: skip
-
-
-def over_fitting(e: Evidence) -> Verdict | None:
-    """Find a validation loss that rises while the training loss falls."""
-    seen = [(train, other) for _, train, other in e.monitor.epochs if math.isfinite(train) and math.isfinite(other)]
-    if len(seen) < 5:
-        return None
-    train, other = np.array(seen).T
-    best = int(np.argmin(other))
-    late = float(np.median(other[-3:]))
-    if best > len(other) - 4 or not late > 1.2 * other[best] or not train[-1] < 0.95 * train[best]:
-        return None
-    return Verdict(
-        "over-fitting", f"since epoch {best + 1}",
-        f"the validation loss was best in epoch {best + 1} ({other[best]:.3g}) "
-        f"and has risen to {late:.3g}, while the training loss fell from {train[best]:.3g} to {train[-1]:.3g}",
-        "stop early (early_stopping=), more data, weight decay or l2, dropout, or fewer units",
-    )  # fmt: skip
-
-
-def never_updates(e: Evidence) -> Verdict | None:
+@rule("never updates", "make the optimizer from all of model.parameters(), use every layer in forward without "
+      "detach(), and freeze only what is meant to stay")  # fmt: skip
+def never_updates(e: Evidence) -> Finding:
     """Find parameters that were never updated."""
     if len(e.samples) < 2:
         return None
@@ -344,37 +306,62 @@ def never_updates(e: Evidence) -> Verdict | None:
     held = e.monitor.held
     reasons = []
     for i in still:
+        name = e.names[i]
         if not e.monitor.parameters[i].requires_grad:
-            reasons.append(f"{e.names[i]} is frozen (requires_grad=False)")
+            reasons.append(f"{name} is frozen (requires_grad=False)")
         elif not used[i]:
-            reasons.append(
-                f"{e.names[i]} never had a gradient: the loss does not use it, or the graph is cut before it"
-            )
+            reasons.append(f"{name} never had a gradient: the loss does not use it, or the graph is cut before it")
         elif not held[i]:
-            reasons.append(f"{e.names[i]} has a gradient, but the optimizer does not hold it")
+            reasons.append(f"{name} has a gradient, but the optimizer does not hold it")
         elif slopes[i] == 0:
-            reasons.append(f"the gradient of {e.names[i]} is exactly 0")
+            reasons.append(f"the gradient of {name} is exactly 0")
         else:
-            reasons.append(f"{e.names[i]} has a gradient, but no step moved it: too small for its digits")
+            reasons.append(f"{name} has a gradient, but no step moved it: too small for its digits")
     more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return Verdict(
-        "never updates", e.names[still[0]], "; ".join(reasons[:3]) + more,
-        "make the optimizer from all of model.parameters(), use every layer in forward without detach(), and freeze "
-        "only what is meant to stay",
-    )  # fmt: skip
+    return e.names[still[0]], "; ".join(reasons[:3]) + more
 
 
-RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
-    nan, divergence, exploding, vanishing, dead_units, saturation, rate_too_large, rate_too_small, never_updates,
-    over_fitting, plateau,
-)  # fmt: skip
+@rule("over-fitting", "early stopping, more data, weight decay or l2, dropout, or fewer units")
+def over_fitting(e: Evidence) -> Finding:
+    """Find a validation loss that rises while the training loss falls."""
+    seen = [(train, other) for _, train, other in e.monitor.epochs if math.isfinite(train) and math.isfinite(other)]
+    if len(seen) < 5:
+        return None
+    train, other = np.array(seen).T
+    best = int(np.argmin(other))
+    late = float(np.median(other[-3:]))
+    if best > len(other) - 4 or not late > 1.2 * other[best] or not train[-1] < 0.95 * train[best]:
+        return None
+    if late - other[best] < 0.05 * (e.start - e.least):  # small compared with what was learned
+        return None
+    return f"since epoch {best + 1}", (
+        f"the validation loss was best in epoch {best + 1} ({other[best]:.3g}) and has risen to {late:.3g}, while the "
+        f"training loss fell from {train[best]:.3g} to {train[-1]:.3g}"
+    )
+
+
+@rule("plateau", "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the "
+      "optimizer if it does not, start from other weights, or give the model more units")  # fmt: skip
+def plateau(e: Evidence) -> Finding:
+    """Find a loss that has been constant for a while, well above its least possible value."""
+    by_epoch = np.array([loss for _, loss, _ in e.monitor.epochs if math.isfinite(loss)])
+    values = by_epoch if len(by_epoch) >= 12 else e.finite  # means over epochs have less noise than batches
+    n = len(values) // 4
+    if len(e.finite) < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
+        return None
+    before, now = float(np.mean(values[-2 * n : -n])), float(np.mean(values[-n:]))
+    noise = float(np.std(np.diff(values[-2 * n :]))) / math.sqrt(2 * n)
+    falls = before - now > max(0.01 * abs(before), 2 * noise)
+    if falls or not now - e.least > 0.2 * (max(e.start, e.first) - e.least) or rate_too_small(e) is not None:
+        return None
+    return "", f"the loss has stood at {now:.4g} for the last half of the run, after {e.start:.4g} at first"
 
 
 def diagnose(monitor: Monitor) -> Report:
     """Apply every rule to the measurements of a monitor."""
-    evidence = Evidence(monitor)
-    steps = len(evidence.losses)
-    if not steps:
+    e = Evidence(monitor)
+    if not len(e.losses):
         return Report([], "0 steps: call monitor.step(loss) after every optimizer.step()")
-    found = [verdict for rule in RULES if (verdict := rule(evidence)) is not None]
-    return Report(found, f"{steps:,} steps: the loss went from {evidence.start:.3g} to {evidence.last:.3g}")
+    found = [(kind, *finding, cure) for kind, cure, check in RULES if (finding := check(e)) is not None]
+    summary = f"{len(e.losses):,} steps: the loss went from {e.start:.3g} to {e.last:.3g}"
+    return Report([Verdict(*parts[:4]) for parts in found], summary)

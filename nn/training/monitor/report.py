@@ -14,11 +14,9 @@ from nn.show.summary import html_table
 from nn.typing import Axes, Figure, FilePath
 
 from .diagnosis import Report
-from .sample import BINS, bin_edges
 
 if TYPE_CHECKING:
-    from .monitor import Monitor
-    from .sample import Sample
+    from .monitor import Monitor, Sample
 
 MOST = 6  # frames of activations; of more layers, evenly spaced ones
 
@@ -140,9 +138,9 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     """Draw the distribution of a module's outputs, a column per sample."""
     seen = [s for s in monitor.samples if name in s.layers]
     counts = np.array([s.counts[f"output {name}"] for s in seen], float).T
-    edges = bin_edges(monitor.units[f"output {name}"])
+    edges = monitor.histogram(name)[1]
     some = np.flatnonzero(counts.sum(axis=1))
-    low, high = max(some[0] - 1, 0), min(some[-1] + 2, BINS)
+    low, high = max(some[0] - 1, 0), min(some[-1] + 2, len(counts))
     steps = np.array([s.step for s in seen])
     share = counts[low:high] / counts.sum(axis=0)
     if len(steps) == 1:

@@ -9,7 +9,7 @@ import pytest
 import nn
 import optim
 from nn.training.monitor import Report
-from nn.training.monitor.sample import BINS, bin_edges, histograms, moments, spots
+from nn.training.monitor.monitor import BINS, bin_edges, histograms, moments, spots
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6))
@@ -192,6 +192,30 @@ def test_plateau():
     stuck = train(nn.MLP(6, [1], rng=0), steps=400, lr=0.1, y=noise).report()
     assert "plateau" in stuck
     assert "plateau" not in healthy().report()
+
+
+def test_a_perfect_fit_of_smoothed_labels_is_not_a_plateau():
+    easy = (X[:, 0] > 0).astype(int)
+    model = nn.MLP(6, [16, 2], rng=0)
+    optimizer = optim.Adam(model.parameters(), lr=0.05)
+    monitor = nn.Monitor(model, optimizer)
+    nn.training.fit(
+        model, nn.CrossEntropyLoss(label_smoothing=0.1), optimizer, (X, easy), validation=(X, easy), epochs=200,
+        callbacks=monitor, progress=False, rng=0,
+    )  # fmt: skip
+    assert monitor.least_loss == pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
+    assert monitor.losses[-1] > 0.25 * monitor.losses[0]
+    assert monitor.losses[-1] == pytest.approx(monitor.least_loss, rel=0.1)
+    assert monitor.report().kinds == []
+
+
+def test_a_rise_small_beside_what_was_learned_is_not_over_fitting():
+    monitor = healthy()
+    monitor.epochs = [(i, 0.5 - 0.01 * i, 0.02 + 0.001 * i) for i in range(30)]
+    monitor.losses[0] = 2.0
+    assert "over-fitting" not in monitor.report()
+    monitor.losses[0] = 0.2
+    assert "over-fitting" in monitor.report()
 
 
 def test_over_fitting():
