@@ -25,8 +25,7 @@ True
 
 from .callbacks import BestModel, Callback, EarlyStopping, JSONLines, TensorBoard
 from .evaluation import evaluate
-from .fitting import fit
 from .history import History
-from .run import Run
+from .run import Run, fit
 
 __all__ = ["BestModel", "Callback", "EarlyStopping", "History", "JSONLines", "Run", "TensorBoard", "evaluate", "fit"]

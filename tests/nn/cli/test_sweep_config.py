@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nn.__main__ import main
-from nn.cli.sweep.config import read_sweep
+from nn.cli.sweep import read_sweep
 
 TABLE = "a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(20))
 
