@@ -414,9 +414,7 @@ def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, 
     for node, args in zip(graph.nodes, graph.args, strict=True):
         if node.op is None:
             name = names.get(id(node)) or node.name
-            key: tuple[Hashable, ...] = (
-                ("leaf", name) if name else ("leaf", np.shape(node._value), np.asarray(node._value).tobytes())
-            )
+            key: tuple[Hashable, ...] = "leaf", name or (np.shape(node._value), np.asarray(node._value).tobytes())
         else:
             parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
             key = (node.op.name, str(node.params), *parts)

@@ -138,6 +138,8 @@ FEWEST = 3  # repetitions that are folded
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
 CANDIDATES = 64  # lengths of a repetition that are tried at each position
 Element = int | Group
+IsOpen = Callable[[Group], bool]
+Parents = Callable[[int], Iterable[int]]
 
 
 class Snapshot:
@@ -178,7 +180,7 @@ class Snapshot:
         return reached
 
 
-def distances(order: Sequence[int], parents: Callable[[int], Iterable[int]]) -> dict[int, int]:
+def distances(order: Sequence[int], parents: Parents) -> dict[int, int]:
     """Return how far each element of `order` is from the results, along the longest path."""
     distance = dict.fromkeys(order, 0)
     for k in reversed(order):
@@ -187,9 +189,7 @@ def distances(order: Sequence[int], parents: Callable[[int], Iterable[int]]) -> 
     return distance
 
 
-def nearest(
-    order: Sequence[int], parents: Callable[[int], Iterable[int]], limit: int | None, depth: int | None, deepest: int
-) -> set[int]:
+def nearest(order: Sequence[int], parents: Parents, limit: int | None, depth: int | None, deepest: int) -> set[int]:
     """Return the elements of `order` nearest to the results, measured along the longest path.
 
     Along the longest path an argument is always farther than its user, so that no argument is shown of which a user
@@ -204,7 +204,7 @@ def nearest(
     return set(sorted(near, key=lambda k: (distance[k], -place[k]))[:limit])
 
 
-def hidden_behind(k: int, parents: Callable[[int], Iterable[int]], shown: set[int], counted: set[int]) -> set[int]:
+def hidden_behind(k: int, parents: Parents, shown: set[int], counted: set[int]) -> set[int]:
     """Return the hidden ancestors of `k` that are not in `counted`, and add them to it."""
     found: set[int] = set()
     stack = [k]
@@ -250,9 +250,7 @@ class Folding:
         The number of nodes that each box represents.
     """
 
-    def __init__(
-        self, graph: Snapshot, group_of: Mapping[Node, Group], is_open: Callable[[Group], bool], repeats: bool
-    ) -> None:
+    def __init__(self, graph: Snapshot, group_of: Mapping[Node, Group], is_open: IsOpen, repeats: bool) -> None:
         self.graph = graph
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
         self._runs: dict[Element, tuple[Run, ...]] = {}  # the runs around an element, outer ones first
@@ -318,7 +316,7 @@ class Folding:
                         self.item[k] = representative
             self._fold_row(levels, once, roots, inside)
 
-    def _close(self, is_open: Callable[[Group], bool]) -> None:
+    def _close(self, is_open: IsOpen) -> None:
         """Represent each group that is not open by one node."""
         outermost: dict[Group | None, Group | None] = {}
         boxes: dict[Group, int] = {}

@@ -51,11 +51,8 @@ def diff(x: Operand, n: int = 1, axis: int = -1, prepend: Operand = None, append
     shape = shape_tuple(x)
     (axis,) = axes_of(axis, len(shape))
     edge = (*shape[:axis], 1, *shape[axis + 1 :])
-    parts = [
-        part if shape_tuple(part) else broadcast_to(in_dtype_of(x, part), edge)
-        for part in (prepend, x, append)
-        if part is not None
-    ]
+    given = [part for part in (prepend, x, append) if part is not None]
+    parts = [part if shape_tuple(part) else broadcast_to(in_dtype_of(x, part), edge) for part in given]
     if len(parts) > 1:
         x = concatenate(parts, axis)
     for _ in range(n):

@@ -8,7 +8,7 @@ import numpy as np
 from autograd.extend import PRIMITIVES, apply, linear, primitive, raw_data, shape_of
 from autograd.graph import Node
 from autograd.operands import holds_objects, operand
-from autograd.typing import Array, Operand, Shape
+from autograd.typing import Array, DType, Operand, Shape
 
 from .elementwise import add
 from .shaping import axes_of, flat_or_axis, moveaxis, shape_tuple
@@ -28,7 +28,7 @@ def _position(part: Index) -> Index:
     if array.size == 0 and not isinstance(part, np.ndarray):
         array = array.astype(np.intp)
     if array.dtype.kind not in "iub":
-        raise _no_index(part, array)
+        raise _no_index(part, array.dtype)
     return array
 
 
@@ -37,14 +37,12 @@ def _whole(part: Index) -> Index:
     if isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.all(part == np.floor(part)):
         return part.astype(np.intp)
     if isinstance(part, float) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
-        raise _no_index(part, np.asarray(part))
+        raise _no_index(part, np.asarray(part).dtype)
     return part
 
 
-def _no_index(part: Index, array: Array) -> IndexError:
-    return IndexError(
-        f"expected integers, booleans, slices, None or ... as index, got {part!r:.60} (dtype {array.dtype})"
-    )
+def _no_index(part: Index, dtype: DType) -> IndexError:
+    return IndexError(f"expected integers, booleans, slices, None or ... as index, got {part!r:.60} (dtype {dtype})")
 
 
 def _is_basic(index: tuple[Index, ...]) -> bool:
@@ -245,10 +243,8 @@ def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Oper
     """
     x, axis = flat_or_axis(x, axis)
     shape = shape_tuple(x)
-    if len(shape_tuple(indices)) != len(shape):
-        raise ValueError(
-            f"take_along_axis expected indices with as many axes as {shape}, got shape {shape_tuple(indices)}"
-        )
+    if len(given := shape_tuple(indices)) != len(shape):
+        raise ValueError(f"take_along_axis expected indices with as many axes as {shape}, got shape {given}")
     grid = [np.arange(n).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
     return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))
 

@@ -181,9 +181,7 @@ def solve(a: Operand, b: Operand) -> Operand:
     """
     rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
     if np.shape(_square(a))[-1] != rows:
-        raise ValueError(
-            f"{np.shape(a)[-1]} equations need as many rows on the right-hand side, got shape {np.shape(b)}"
-        )
+        raise ValueError(f"{a.shape[-1]} equations need as many rows on the right-hand side, got shape {np.shape(b)}")
     return np.linalg.solve(a, b)
 
 

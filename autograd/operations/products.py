@@ -58,11 +58,9 @@ def _why_no_product(x: Shape, y: Shape) -> str:
     """Return the message for arrays of these shapes, which cannot be multiplied."""
     if not x or not y:
         return f"expected arrays with at least one axis, got shapes {x} and {y}; use * to multiply by a scalar"
-    rows = y[-2] if len(y) > 1 else y[0]
-    if x[-1] != rows:
-        return (
-            f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {rows}"
-        )
+    n = y[-2] if len(y) > 1 else y[0]
+    if x[-1] != n:
+        return f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {n}"
     return f"shapes {x} and {y} do not fit: the leading axes {x[:-2]} and {y[:-2]} do not broadcast"
 
 
@@ -197,15 +195,13 @@ def tensordot(x: Operand, y: Operand, axes: int | tuple[int | Sequence[int], int
     sx, sy = shape_tuple(x), shape_tuple(y)
     nx, ny = len(sx), len(sy)
     first, second = (range(nx - axes, nx), range(axes)) if isinstance(axes, (int, np.integer)) else axes
-    of_x, of_y = axes_of(first, nx), axes_of(second, ny)
-    if [sx[a] for a in of_x] != [sy[b] for b in of_y]:
-        raise ValueError(
-            f"tensordot expected pairs of axes of equal length, got axes {of_x} of {sx} and {of_y} of {sy}"
-        )
+    ax, ay = axes_of(first, nx), axes_of(second, ny)
+    if [sx[a] for a in ax] != [sy[b] for b in ay]:
+        raise ValueError(f"tensordot expected pairs of axes of equal length, got axes {ax} of {sx} and {ay} of {sy}")
     in_x, in_y = list(string.ascii_lowercase[:nx]), list(string.ascii_uppercase[:ny])
-    for a, b in zip(of_x, of_y, strict=True):
+    for a, b in zip(ax, ay, strict=True):
         in_y[b] = in_x[a]
-    rest = [c for i, c in enumerate(in_x) if i not in of_x] + [c for i, c in enumerate(in_y) if i not in of_y]
+    rest = [c for i, c in enumerate(in_x) if i not in ax] + [c for i, c in enumerate(in_y) if i not in ay]
     return einsum(f"{''.join(in_x)},{''.join(in_y)}->{''.join(rest)}", x, y)
 
 

@@ -84,9 +84,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
     return total
 
 
-def _transposed(
-    node: Node, i: int, t: Tangent, y: Operand, inputs: Operands, rule: Rule, create_graph: bool
-) -> Tangent | None:
+def _transposed(node: Node, i: int, t: Tangent, y: Operand, xs: Operands, rule: Rule, create_graph: bool) -> Tangent:
     """Return the Jacobian of an operation times `t`, by a backward pass through its pullback.
 
     The pullback is ``g -> J^T g``; its gradient against `t` with respect to `g` is ``J t``.
@@ -94,7 +92,7 @@ def _transposed(
     assert node.op is not None
     with enable_grad():
         g = leaf(KINDS[type(node._value)][0], zero(node._value), True)
-        share = share_of(node, rule, g, y, inputs, node.raw[i])
+        share = share_of(node, rule, g, y, xs, node.raw[i])
         if not isinstance(share, Node) or not share.requires_grad:
             return None
         return gradients(share, g, t, create_graph=create_graph, allow_unused=True)
