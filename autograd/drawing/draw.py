@@ -292,12 +292,8 @@ def left_out(folding: Folding, shown: set[int], silent: bool) -> str:
     count = len(folding.item)
     drawn = sum(len(folding.inside(k)) for k in shown)
     hidden = sum(item not in shown for item in folding.item)
-    folded = 0 if silent else count - hidden - drawn
-    parts = []
-    if folded:
-        parts.append(f"{folded:,} of {count:,} nodes are repetitions, marked ×")
-    if hidden:
-        parts.append(f"{hidden:,} of {count:,} nodes are not shown")
+    numbers = {"repetitions, marked ×": 0 if silent else count - hidden - drawn, "not shown": hidden}
+    parts = [f"{n:,} of {count:,} nodes are {what}" for what, n in numbers.items() if n]
     every = "expand=True, limit=None" if any(folding.group) else "limit=None, depth=None"
     return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""
 
@@ -400,11 +396,9 @@ def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> dict[int, int
     rest = rest[0][-MOST:], rest[1][-MOST:]
     operations = [[graph.nodes[k].op for k in part] for graph, part in zip((a, b), rest, strict=True)]
     for i, j, size in SequenceMatcher(None, operations[0], operations[1], False).get_matching_blocks():
-        pairs |= {
-            k: n
-            for k, n in zip(rest[0][i : i + size], rest[1][j : j + size], strict=True)
-            if a.nodes[k].op is not None and len(a.args[k]) == len(b.args[n])
-        }
+        for k, n in zip(rest[0][i : i + size], rest[1][j : j + size], strict=True):
+            if a.nodes[k].op is not None and len(a.args[k]) == len(b.args[n]):
+                pairs[k] = n
     return pairs
 
 

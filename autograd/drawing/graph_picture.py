@@ -169,9 +169,8 @@ class GraphPicture:
                 entry = self.operation(item, frame)
                 self.picture.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
             if any(parent not in shown for parent in self.folding.parents(item)):
-                hidden = sum(
-                    self.folding.weight[k] for k in hidden_behind(item, self.folding.parents, shown, counted)
-                )  # those behind another box already are not counted twice
+                behind = hidden_behind(item, self.folding.parents, shown, counted)  # and not behind an earlier box
+                hidden = sum(self.folding.weight[k] for k in behind)
                 text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
                 self.picture.edge(self.picture.dashed(text, frame), entry)
         if self.style.shaded:

@@ -240,24 +240,13 @@ class ElementwiseMethods(Node):
     __array_ufunc__: Operation = array_ufunc
     __array_function__: Operation = array_function
 
-    @property
-    def label(self) -> str:
-        """The name, as micrograd calls it."""
-        return self.name
-
-    @label.setter
-    def label(self, value: str) -> None:
+    def _set_name(self, value: str) -> None:
         self.name = value
 
-    @property
-    def _prev(self) -> tuple[Node, ...]:
-        """The operands that are nodes, in order, as micrograd calls them."""
-        return tuple(arg for arg in self.args if isinstance(arg, Node))
-
-    @property
-    def _op(self) -> str:
-        """The operation's symbol, as micrograd calls it."""
-        return "" if self.op is None else self.op.symbol
+    # Names of micrograd.
+    label: property = property(attrgetter("name"), _set_name, doc="The name.")
+    _prev: property = property(lambda self: tuple(x for x in self.args if isinstance(x, Node)), doc="The operands.")
+    _op: property = property(lambda self: "" if self.op is None else self.op.symbol, doc="The operation's symbol.")
 
 
 class Size(int):
@@ -285,20 +274,13 @@ class ArrayMethods(ElementwiseMethods):
     ndim: property = property(attrgetter("_value.ndim"), doc="Number of axes.")
     dtype: property = property(attrgetter("_value.dtype"), doc="Type of the elements.")
 
+    T: property = property(ops.transpose, doc="The axes reversed.")
+    mT: property = property(ops.swapaxes, doc="The last two axes exchanged.")  # noqa: N815  (NumPy's name)
+
     @property
     def size(self) -> Size:
         """Number of elements; called with an axis, ``t.size(0)``, the length along it, as in PyTorch."""
         return Size(self._value)
-
-    @property
-    def T(self) -> Operand:  # noqa: N802  (NumPy's name)
-        """The axes reversed."""
-        return ops.transpose(self)
-
-    @property
-    def mT(self) -> Operand:  # noqa: N802  (NumPy's name)
-        """The last two axes exchanged."""
-        return ops.swapaxes(self)
 
     __matmul__: Operation = ops.matmul
 
