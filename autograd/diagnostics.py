@@ -35,8 +35,7 @@ class _Modified(Primitive):
 
 def replace_data(node: Node, data: Data) -> None:
     """Assign the value of a computed node, and refuse to differentiate through it from then on."""
-    op = node.op
-    assert op is not None
+    op: Any = node.op
     node._value = data
     modified = _Modified(op.name, op.forward, op.rules, symbol=op.symbol, each=op.each)
     set_operation(node, modified, node.args, node.raw, node.params)
