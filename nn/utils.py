@@ -300,13 +300,13 @@ def per_example_gradients(
 ) -> list[Array]:  # fmt: skip
     """Return the gradient of the loss of each example by itself, for clipping each one or for their variance.
 
-    The step of one example is compiled and repeated, so the gradients are exact for every layer.  The gradients in
-    ``.grad`` are unchanged.
+    The step of one example is compiled and repeated, so the gradients are exact for every layer and loss.  The
+    gradients in ``.grad`` are unchanged.
 
     Parameters
     ----------
     model : Module
-        In evaluation mode if a layer combines examples, such as batch normalization.
+        Any callable; a layer of batch normalization must be in evaluation mode.
     loss : callable
         Takes output and target of a batch of one example.
     x, y : array
@@ -318,6 +318,11 @@ def per_example_gradients(
     -------
     list of ndarray
         For each parameter an array of shape ``(len(x), *parameter.shape)``.
+
+    Raises
+    ------
+    ValueError
+        If a layer normalizes by statistics of the batch, or `x` and `y` differ in length.
 
     Examples
     --------
@@ -331,6 +336,14 @@ def per_example_gradients(
     """
     if parameters is None:
         parameters = [p for p in cast(Any, model).parameters() if p.requires_grad]
+    if len(x) != len(y):
+        raise ValueError(f"expected a target for each example, got {len(x)} inputs and {len(y)} targets")
+    for path, module in getattr(model, "named_modules", tuple)():
+        if module.combines_examples:
+            raise ValueError(
+                f"{type(module).__name__} {path!r} normalizes by statistics of the whole batch, so that no example has "
+                "a gradient of its own: call model.eval(), or use LayerNorm"
+            )
     chosen = listed(parameters)
     step = autograd.compile(lambda x, y: loss(model(x), y))
     kept = [p.grad for p in chosen]

@@ -92,6 +92,11 @@ class BatchNorm1d(Module):
     running_var: Array
     num_batches_tracked: Array
 
+    @property
+    def combines_examples(self) -> bool:
+        """True if statistics of the batch are used."""
+        return self.training or not self.track_running_stats
+
     def forward(self, input: Operand) -> Operand:
         """Return the normalized batch, of the shape of `input`."""
         x = as_operand(input)
@@ -100,7 +105,7 @@ class BatchNorm1d(Module):
                 f"BatchNorm1d({self.num_features}) expected input of shape (N, {self.num_features}) or "
                 f"(N, {self.num_features}, L), got {x.shape}"
             )
-        if self.training or not self.track_running_stats:
+        if self.combines_examples:
             mean, var, track = batch_statistics(x)
         else:
             guard(self._require_statistics)

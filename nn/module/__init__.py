@@ -185,6 +185,11 @@ class Module:
             for name, child in self.named_children():
                 yield from child.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
+    @property
+    def combines_examples(self) -> bool:
+        """True if the output for an example depends on the other examples of its batch."""
+        return False
+
     def modules(self) -> Iterator[Module]:
         """Yield this module and all modules below, parents first."""
         return (module for _, module in self.named_modules())

@@ -18,7 +18,7 @@ import numpy as np
 
 import nn
 import optim
-from autograd import Value
+from autograd import Value, hessian_product
 from nn.data import read_csv, standardize, train_test_split
 from nn.training import evaluate, fit
 
@@ -45,6 +45,9 @@ OPTIMIZERS = {
     "LAMB": optim.LAMB,
     "ScheduleFreeAdamW": optim.ScheduleFreeAdamW,
     "Prodigy": optim.Prodigy,
+    "PSGDKron": optim.PSGDKron,
+    "AdaHessian": optim.AdaHessian,
+    "Sophia": optim.Sophia,
 }
 
 
@@ -91,7 +94,10 @@ def distance_to_the_minimum(make, lr, steps=500):
     try:
         for _ in range(steps):
             optimizer.zero_grad()
-            ((1 - x) ** 2 + 100 * (y - x**2) ** 2).backward()
+            loss = (1 - x) ** 2 + 100 * (y - x**2) ** 2
+            loss.backward()
+            if optimizer.needs_product:
+                optimizer.estimate(hessian_product(loss, [x, y]))
             optimizer.step()
         distance = np.hypot(x.data - 1, y.data - 1)
     except (OverflowError, ValueError):
