@@ -194,6 +194,18 @@ def test_maximize_equals_minimizing_the_negative_loss(name):
         np.testing.assert_array_equal(a.data, b.data)
 
 
+@each([n for n in NAMES if "cautious" in getattr(optim, n).options])
+def test_cautious_updates_never_oppose_the_gradient(name):
+    params = some()
+    decay = {"weight_decay": 0.0} if "weight_decay" in getattr(optim, name).options else {}
+    optimizer = made(name, params, cautious=True, **decay)
+    for seed in range(4):
+        before = [p.data for p in params]
+        stepped(name, optimizer, params, [seed])
+        for p, b in zip(params, before, strict=True):
+            assert np.all((b - p.data) * p.grad >= 0)
+
+
 def gradients(seed, *params):
     rng = np.random.default_rng(seed)
     for p in params:
