@@ -1,4 +1,4 @@
-"""Ten optimizers race on three landscapes: their paths as a picture and as an animation."""
+"""Eleven optimizers race on three landscapes: their paths as a picture and as an animation."""
 
 # %% [markdown]
 # # The optimizer race
@@ -16,8 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from autograd import Value
-from optim import LBFGS, SGD, Adagrad, Adam, Lion, NAdam, RMSprop, Rprop
+from autograd import Value, hessian_product
+from optim import LBFGS, SGD, Adagrad, Adam, Lion, NAdam, NewtonCG, RMSprop, Rprop
 
 STEPS = 300
 LANDSCAPES = {  # loss, start, minimum, window (left, right, bottom, top)
@@ -38,6 +38,7 @@ RACERS = {  # how it is made of a learning rate, a learning rate for each landsc
     "NAdam": (NAdam, (0.08, 0.15, 0.4), "#17becf"),
     "Lion": (Lion, (0.01, 0.01, 0.1), "#9467bd"),
     "Rprop": (Rprop, (0.02, 0.1, 0.1), "#8c564b"),
+    "Newton-CG": (NewtonCG, (1.0, 1.0, 1.0), "#e377c2"),
     "L-BFGS": (lambda p, lr: LBFGS(p, lr, 1, 25, line_search_fn="strong_wolfe"), (1.0, 1.0, 1.0), "#111111"),
 }
 
@@ -51,7 +52,7 @@ def race(make, lr, loss_of, start):
         optimizer.zero_grad()
         loss = loss_of(x, y)
         loss.backward()
-        return loss
+        return (loss, hessian_product(loss, [x, y])) if optimizer.needs_product else loss
 
     path = [start]
     for _ in range(STEPS):
@@ -67,7 +68,8 @@ paths = {
 
 # %% [markdown]
 # The distance to the minimum against the number of steps.  Lion and Rprop use only the signs of the
-# gradient; L-BFGS estimates the curvature and tests each step with a line search.
+# gradient; L-BFGS estimates the curvature and tests each step with a line search.  Newton-CG multiplies by the exact
+# Hessian.
 
 # %%
 far = {  # after the last step
@@ -104,7 +106,7 @@ for axes, (place, (loss_of, start, goal, window)) in zip(figure.subplots(1, 3), 
     axes.plot(*goal, "*", color="white", markersize=13, markeredgecolor="black", zorder=5)
     axes.set(title=place, xlim=window[:2], ylim=window[2:], xticks=[], yticks=[])
 handles = figure.axes[0].get_legend_handles_labels()
-figure.legend(*handles, loc="outside lower center", ncols=10, columnspacing=1, handlelength=1.2, frameon=False)
+figure.legend(*handles, loc="outside lower center", ncols=6, columnspacing=1, handlelength=1.2, frameon=False)
 figure.savefig(out / "optimizer_race.png", dpi=120)
 
 # The landscapes are drawn once, and each frame adds paths and heads to a copy of them.

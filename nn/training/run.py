@@ -468,8 +468,8 @@ def fit(
         Whether steps, with the optimizer's update, are recorded and replayed by `autograd.compile`, which affects only
         the time they take.  Without metrics, and callbacks after each step, many steps are taken in one call.  By
         default a shape of batch is recorded when it occurs for the 17th time: a recording costs as much as 2 to 15
-        steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
-        several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
+        steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that take a closure
+        (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`), nor, with `comm`, for models of other layers than this
         library's, or with layers that exchange messages (`BatchNorm1d`, dropout).  Attributes of modules may be
         assigned between steps, and so may scalars that forward or the loss reads by name; values in other
         places (a list, a dict, another object) are read once: pass ``compile=False`` if they change.
