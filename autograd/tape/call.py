@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd.backward import store, storing
 from autograd.diagnostics import check_root
-from autograd.graph import Node, topological_order
+from autograd.graph import CHANGED, Node, topological_order
 from autograd.recording import NotReplayable, watching
 from autograd.transforms.nested import flatten
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
@@ -48,6 +48,7 @@ class Call:
 
     def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
         recording = Recording(grad_enabled)
+        self._states: list[tuple[Any, ...]] = []  # variables, each with what it must have in a replay
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
@@ -64,6 +65,12 @@ class Call:
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
         self._guards = recording.guards
+        # The counters of modules are elements of lists, which are compared at once.
+        owners = [getattr(function, "__self__", None) for function, *_ in self._guards]
+        self._lists = [owner for owner in owners if isinstance(owner, list)]
+        self._copies = [*map(list.copy, self._lists)]
+        self._other_guards = [g for g, owner in zip(self._guards, owners, strict=True) if not isinstance(owner, list)]
+        self._checked: object = None  # `CHANGED` when the variables were checked
         self._found: Sequence[Data] = list(map(copied, program.found))
         self.executor: Switching = executor_for(program)
         self._inputs = len(program.inputs)
@@ -71,8 +78,6 @@ class Call:
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
         self._recorded = [(type(x), x._value, _state(x)) for x in program.variables]
         self._leaves: list[Node] = []
-        self._states: list[tuple[Any, ...]] = []
-        self._has_started = False
 
     def _program(
         self,
@@ -89,7 +94,6 @@ class Call:
 
     def _start(self) -> None:
         """Find the variables that still exist, now that the recorded graph is gone."""
-        self._has_started = True
         for reference, (kind, data, state) in zip(self._references, self._recorded, strict=True):
             x = reference()
             self._leaves.append(leaf(kind, data) if x is None else x)
@@ -99,16 +103,16 @@ class Call:
 
     def changed(self) -> str:
         """Return in words what prevents a replay; nothing if the program is valid."""
-        if not self._has_started:
-            self._start()
-        for x, wanted, hooks, shape, dtype in self._states:
-            if x._requires_grad is not wanted or x.notes.hooks is not hooks:
-                return "a variable has another requires_grad or other hooks"
-            if shape is not None:
-                data = x._value
-                if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
-                    return "a variable has another shape or dtype"
-        for function, args, answer in self._guards:
+        if self._checked is not (mark := CHANGED[0]):
+            for x, wanted, hooks, shape, dtype in self._states:
+                if x._requires_grad is not wanted or x.notes.hooks is not hooks:
+                    return "a variable has another requires_grad or other hooks"
+                if shape is not None:
+                    data = x._value
+                    if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
+                        return "a variable has another shape or dtype"
+            self._checked = mark
+        for function, args, answer in self._other_guards if self._lists == self._copies else self._guards:
             if (now := function(*args)) != answer:
                 return f"the guard {getattr(function, '__name__', function)} returned {answer!r:.60}, now {now!r:.60}"
         return ""
@@ -116,13 +120,14 @@ class Call:
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""
         found = self.executor.run(*inputs, *[x._value for x in self._leaves])
-        self._store(found[self._count :], sources)
+        self._store(found, sources)
         return self._result(found)
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself."""
+        self._start()
         found, self._found = self._found, ()
-        self._store(found[self._count :], sources)
+        self._store(found, sources)
         return self._result(found)
 
     def _result(self, found: Sequence[Data]) -> Tree:
@@ -131,9 +136,9 @@ class Call:
             return as_result(found[0], self._kinds[0])
         return self._rebuild(iter([as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
-    def _store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:
-        """Add gradients to those of the variables."""
-        count, references = self._inputs, self._references
+    def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
+        """Add the gradients among the results to those of the variables."""
+        gradients, count, references = found[self._count :], self._inputs, self._references
         targets: list[Any] = [sources[t] if t < count else references[t - count]() for t in self._targets]
         if None in targets:  # variables that the function creates
             kept = [(x, g) for x, g in zip(targets, gradients, strict=True) if x is not None]
@@ -208,4 +213,4 @@ def as_result(x: Data, kind: type[Node] | None) -> Operand:
         return x[()] if type(x) is np.ndarray and not x.ndim else x
     if type(x) is bool or type(x) is int:  # a comparison of floats
         return leaf(kind, float(x))
-    return leaf(kind, x if type(x) is float else np.asarray(x))
+    return leaf(kind, x if type(x) is float or type(x) is np.ndarray else np.asarray(x))

@@ -65,7 +65,6 @@ class Programs:
         self.function = function
         self._programs: dict[Key, list[Any]] = {}
         self._lock = new_lock()  # a program has one set of arrays to write into
-        self._last: Any = None  # the program that ran last
         self._recordings = 0
         self._described: dict[str, str] = {}  # the arguments of the last recording
 
@@ -78,9 +77,7 @@ class Programs:
             for program in self._programs.get(key, ()):
                 if not program.changed():
                     try:
-                        found = program(inputs, sources)
-                        self._last = program
-                        return found
+                        return program(inputs, sources)
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError) as error:
                         # An error is raised again by the line that causes it.  Other calls succeed, such as those in
                         # which only the derivative of a float is infinite.
@@ -103,8 +100,9 @@ class Programs:
             return self._eagerly(args, kwargs)
         kept = self._programs.setdefault(key, [])
         del kept[: max(0, len(kept) + 1 - MOST_VARIANTS)]
+        result = program.first_result(sources)
         kept.append(program)
-        return program.first_result(sources)
+        return result
 
     def _recorded(self, arguments: Arguments) -> Call:
         """Return a recorded call."""

@@ -1,13 +1,13 @@
 """The cache key and the inputs of a call of a compiled function."""
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from autograd.graph import KINDS, Node
 from autograd.transforms.nested import flatten
-from autograd.typing import Data, DType, Function, Operand, Shape, Tree
+from autograd.typing import Data, Function, Operand, Tree
 from autograd.variable import leaf
 
 Key = tuple[object, ...]
@@ -15,10 +15,11 @@ Key = tuple[object, ...]
 
 def signature_of(
     args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
-) -> tuple[Key, list[Data], list[Operand]]:
+) -> tuple[Key, Sequence[Data], Sequence[Operand]]:
     """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
-    if not kwargs and all(type(a) is np.ndarray and a.dtype.char != "O" for a in args):
-        return signature_of_arrays([(a.shape, a.dtype) for a in args], grad_enabled), list(args), list(args)
+    kinds = [(a.shape, a.dtype) for a in args if type(a) is np.ndarray and a.dtype.char != "O"]
+    if len(kinds) == len(args) and not kwargs:
+        return (grad_enabled, *kinds), args, args
     leaves, paths, _ = flatten((args, kwargs))
     key: list[object] = [grad_enabled, tuple(paths), _structure(args), _structure(kwargs)]
     inputs: list[Data] = []
@@ -46,11 +47,6 @@ def signature_of(
                 )
             key += (type(a), a._requires_grad, a.hooks)
     return tuple(key), inputs, sources
-
-
-def signature_of_arrays(kinds: Iterable[tuple[Shape, DType]], grad_enabled: bool = True) -> Key:
-    """Return the cache key of a call with arrays of these shapes and dtypes."""
-    return grad_enabled, *kinds
 
 
 def _structure(tree: Tree) -> object:

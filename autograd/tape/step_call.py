@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.graph import CHANGED, Node
+from autograd.graph import CHANGED, Node, topological_order
 from autograd.recording import watching
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
@@ -19,13 +19,17 @@ from .call import Call
 from .program import Program
 from .recording import Recording
 from .signature import Arguments
-from .update import Options, RuleRecording, Update, data_of, scalars_of
+from .update import Options, RuleRecording, Update, of_kind, scalars_of
 
 Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent]]
 
 
 class StepCall(Call):
-    """A recorded training step: one program of arrays, and one of the scalars of the update, such as ``1 - beta**t``.
+    """A recorded training step.
+
+    The program has more inputs than that of a `Call`: vectors of parameters and arrays of states before the arguments;
+    step counts, floats of states, values that the vectors share, and options after them.  All but the options are
+    replaced by results after the outputs.
 
     Parameters
     ----------
@@ -52,11 +56,15 @@ class StepCall(Call):
     def __init__(self, function: Function, arguments: Arguments, optimizer: Any, transform: Transform | None) -> None:
         self.optimizer: Any = optimizer
         self._transform = transform
+        self._memory: list[Array] = []  # vectors of parameters, each followed by the arrays of its state
+        # `CHANGED` and the number of steps when the machine had worked in the memory of the optimizer.
+        self._placed: object = None
+        self._steps: int = -1
+        self._is_written = False  # whether the machine has the present options
         super().__init__(function, arguments, grad_enabled=True)
         for update in self.updates:
-            update.forget()
-        for options in self._options:
-            options.forget()
+            update.before.clear()  # which keep the recorded graph alive
+            update.after.clear()
 
     def _program(
         self,
@@ -73,222 +81,190 @@ class StepCall(Call):
             if self._transform is not None:
                 gradients = dict(self._transform(gradients))
             checks = [(g * 0.0).sum() for g in gradients.values()] if self.optimizer.skip_nonfinite else []
-            replaced = self._record_updates(gradients, rules.scalars)
+            shared, new_shared = self._record_updates(gradients, rules)
+            replaced = dict(itertools.chain.from_iterable(update.views().items() for update in self.updates))
         self.branches: bool = rules.branches
         self.members: list[Node] = [*gradients]
-        self._hooks = [(p, p.notes.hooks) for p in gradients]
-        labels = {p: name for u in self.updates for p, name in zip(u.flat.members, u.flat.labels(), strict=True)}
-        self._labels: list[str] = [labels[p] for p in gradients] if checks else []
-        arrays = [x for update in self.updates for x in update.arrays]
-        floats = [*[x for update in self.updates for x in update.floats], *self._shared.values()]
-        inputs = [*arrays, *arguments.nodes, *floats, *[x for options in self._options for x in options.nodes]]
-        names = [x.name for x in inputs]
-        names[len(arrays) : len(arrays) + len(arguments.names)] = arguments.names
-        new_arrays = [x for update in self.updates for x in update.new_arrays]
-        new_floats = [*[x for update in self.updates for x in update.new_floats], *self._new_shared.values()]
-        results = [*outputs, *checks, *new_arrays, *new_floats]
-        first = [*recording.effects, *scalars_of(results, {*rules.scalars})]
-        program = Program(inputs, results, len(outputs), first, names, (), replaced)
+        self._states += [(p, True, p.notes.hooks, None, None) for p in gradients]
+        self._skippable = self.members if checks else []
+        before = [x for update in self.updates for x in update.before]
+        after = [x for update in self.updates for x in update.after]
+        results = [*outputs, *checks, *of_kind(after, False), *of_kind(after, True), *new_shared.values()]
+        order = topological_order(*[x for x in results if isinstance(x, Node)])
+        arrays, floats = of_kind(before, False), [*of_kind(before, True), *shared.values()]
+        options = [x for own in self._options for x in own.used({*order})]
+        names = [*[x.name for x in arrays], *arguments.names, *[x.name for x in (*floats, *options)]]
+        effects = [*recording.effects, *scalars_of(order, rules.scalars)]
+        inputs = [*arrays, *arguments.nodes, *floats, *options]
+        program = Program(inputs, results, len(outputs), effects, names, replaced=replaced)
         self._flats = [update.flat for update in self.updates]
-        self._has_floats = bool(self._shared) or any(len(update.floats) > 1 for update in self.updates)
-        self._are_arrays = arguments.are_arrays
-        self._arguments = range(len(arrays), len(arrays) + len(arguments.nodes))
-        self._ready: Any = None  # for `again`
+        self._shared = [*shared]
+        self._has_floats = len(floats) > len(self.updates)
+        first, last = len(arrays), len(arrays) + len(arguments.nodes)
+        self._has_other_floats = any(type(x._value) is float for x in (*arguments.nodes, *program.variables))
+        self._numbers = [*range(first, last), *program.leaves]
         self._is_in_place = not checks and all(update.is_steady for update in self.updates)
         if self._is_in_place:
-            after = self._arguments.stop
-            numbers = [*range(len(arrays)), *range(after, after + len(floats))]
+            numbers = [*range(first), *range(last, last + len(floats))]
             program.repeated = {number: i for i, number in enumerate(numbers, len(outputs))}
         return program
 
-    def _record_updates(self, gradients: Mapping[Node, Cotangent], scalars: dict[Node, Any]) -> dict[Node, Node]:
-        """Record the update of every vector, and return the parts of the vectors that replace the parameters."""
+    def _record_updates(
+        self, gradients: Mapping[Node, Cotangent], rules: RuleRecording
+    ) -> tuple[dict[str, Node], dict[str, Any]]:
+        """Record the update of every vector, and return the values that all vectors share before and after the step."""
         optimizer, first = self.optimizer, self.optimizer.param_groups[0]
-        groups = {id(group): Options(group, scalars) for group in optimizer.param_groups}
-        self._options = list(groups.values())
+        shared: dict[str, Node] = {
+            name: leaf(Value, first[name], False, name)
+            for name, value in optimizer.shared.items()
+            if isinstance(value, float)
+        }
+        self._options = [Options(group, shared) for group in optimizer.param_groups]
+        nodes = {id(options.group): {**options.nodes, **shared} for options in self._options}
         with watching(False):  # the optimizer reads parameters
             moving = optimizer.moving(gradients.__contains__)
-            self.updates: list[Update] = [Update(flat, optimizer, groups[id(group)], scalars) for flat, group in moving]
+            self.updates: list[Update] = [Update(flat, optimizer, group) for flat, group in moving]
         if not self.updates:
             raise RuntimeError(
                 f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
                 "parameters of the model that the loss uses"
             )
-        joined = [update.flat.joined([gradients[p] for p in update.flat.members]) for update in self.updates]
-        for g in joined:
+        rules.options.update([x for own in self._options for x in own.leaves if isinstance(x, Node)])
+        rules.scalars.update(rules.options, shared.values(), *[of_kind(update.before, True) for update in self.updates])
+        terms = []
+        for update, (flat, group) in zip(self.updates, moving, strict=True):
+            g = flat.joined([gradients[p] for p in flat.members])
             if isinstance(g, Node) and not g.name:
                 g.name = "gradient"
-        self._shared: dict[str, Node] = {
-            name: leaf(Value, first[name], False, name)
-            for name, value in optimizer.shared.items()
-            if isinstance(value, float)
-        }
-        for options in self._options:
-            options.update(self._shared)
-        terms = [update.terms(g) for update, g in zip(self.updates, joined, strict=True)]
-        self._new_shared: dict[str, Any] = optimizer.shared_values(groups[id(first)], terms)
-        for options in self._options:
-            options.update(self._new_shared)
-        for update, g in zip(self.updates, joined, strict=True):
-            update.record(optimizer, g)
-        return dict(itertools.chain.from_iterable(update.views().items() for update in self.updates))
-
-    def _start(self) -> None:
-        super()._start()
-        self._states += [(p, True, hooks, None, None) for p, hooks in self._hooks]
+            vector, t, *state = update.before
+            terms.append((vector, g, tuple(state), nodes[id(group)], t))
+        new_shared: dict[str, Any] = optimizer.shared_values(nodes[id(first)], terms)
+        for update, (*given, options, t) in zip(self.updates, terms, strict=True):
+            update.record(*optimizer.updated(*given, {**options, **new_shared}, t))
+        return shared, new_shared
 
     def changed(self) -> str:
         """Return in words what prevents a replay."""
-        if reason := super().changed():
+        if reason := Call.changed(self):
             return reason
-        if not all(map(Update.is_valid, self.updates)):
-            return "the state of the optimizer has other parts"
-        return "" if self._present_options() is not None else "an option of the optimizer has another value"
-
-    def _present_options(self) -> list[float] | None:
-        """Return the floats among the options; None if other options have changed."""
-        found: list[float] = []
         for own in self._options:
-            if (floats := own.floats()) is None:
-                return None
-            found += floats
-        return found
-
-    def _given_floats(self) -> list[float]:
-        """Return step counts, floats of states, and values that the vectors share."""
-        group = self.optimizer.param_groups[0]
-        return [*[x for update in self.updates for x in update.given()], *[group[name] for name in self._shared]]
+            if own.read(own.group) != own.seen:
+                self._is_written = False
+                if not own.is_valid():
+                    return "an option of the optimizer has another value"
+        self._is_placed = self._placed is CHANGED[0] and self._steps == self.optimizer.step_count
+        for update in self.updates:
+            if not update.is_in_place():
+                self._is_placed = False
+                if not update.is_valid():
+                    return "the state of the optimizer has other parts"
+        return ""
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
-        memory = self._memory()
-        data = [*inputs, *self._given_floats(), *(self._present_options() or ()), *[x._value for x in self._leaves]]
         machine = self.executor.chosen() if self._is_in_place else None
         if machine is None:
-            found = self.executor.run(*memory, *data)
-            self._take(found)
+            self._load()
+            options = [x for own in self._options for x in own.floats]
+            leaves = [x._value for x in self._leaves]
+            found = self.executor.run(*self._memory, *inputs, *self._floats, *options, *leaves)
+            self._store(found, sources)
             return self._result(found)
-        self._set(machine, memory, data)
-        machine.execute()
-        self._complete(machine.floats(), 1)
-        self._prepare(machine)
-        return self._result(machine.results(self._count))
-
-    def _memory(self) -> list[Array]:
-        """Return the vectors of parameters and the arrays of the states, which may change in place."""
-        return [x for update in self.updates for x in update.memory()]
-
-    def _prepare(self, machine: Any) -> None:
-        """Prepare `again`, for arguments and variables from outside that are arrays."""
-        inputs, count = machine.lowered.inputs, len(machine.lowered.inputs)
-        numbers = [*self._arguments, *range(count - len(self._leaves), count)]
-        if machine.at_once is None or not self._are_arrays or not machine.setters.keys() >= {*numbers}:
-            return
-        # The guards of modules read counters in lists, which are compared at once.
-        owners = [getattr(function, "__self__", None) for function, *_ in self._guards]
-        lists = [owner for owner in owners if isinstance(owner, list)]
-        others = [g for g, owner in zip(self._guards, owners, strict=True) if not isinstance(owner, list)]
-        slots = [(inputs[i].shape, inputs[i].dtype, machine.setters[i]) for i in numbers]
-        buffers = [flat.current for flat in self._flats]
-        self._ready = machine, slots, CHANGED[0], lists, [*map(list.copy, lists)], others, buffers
-
-    def again(self, args: tuple[Tree, ...]) -> Tree | None:
-        """Take a step in the native machine, like the last one; None if more than the data differs."""
-        if self._ready is None:
-            return None
-        machine, slots, changed, lists, answers, others, buffers = self._ready
-        if self._leaves:
-            args = (*args, *map(data_of, self._leaves))
-        if len(args) != len(slots) or CHANGED[0] is not changed or lists != answers:
-            return None
-        for function, given, answer in others:
-            if function(*given) != answer:
-                return None
-        for options in self._options:
-            if options.read(options.group) != options.seen:
-                if (floats := self._present_options()) is None:
-                    return None
-                machine.write_floats[1](*floats)
-        if self._has_floats:
-            machine.write_floats[0](*self._given_floats())
-        for x, (shape, dtype, write) in zip(args, slots):  # noqa: B905 - strict costs 0.2 us a step
-            if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
-                return None
+        if not self._is_placed:
+            self._place(machine)
+        if not self._is_written or self._has_other_floats:
+            machine.write_floats[1](*self._others(inputs))
+            self._is_written = True
+        data = (*inputs, *[x._value for x in self._leaves]) if self._leaves else inputs
+        for write, x in zip(self._writers, data):  # noqa: B905 - strict costs 0.2 us a step
             write(x)
-        if not all([buffer.is_free(True) for buffer in buffers]) or not machine.at_once():  # noqa: C419 - is faster
-            return None
-        if self._has_floats:
-            self._complete(machine.floats(), 1)
-        else:
+        machine.execute()
+        if self._is_placed and not self._has_floats:
             self.optimizer.complete(self._flats, {})
+        else:
+            self._complete(machine.floats())
+        self._placed, self._steps = CHANGED[0], self.optimizer.step_count
         return self._result(machine.results(self._count))
-
-    def _set(self, machine: Any, memory: Sequence[Array], data: Sequence[Data | None]) -> None:
-        """Let the machine work in the memory of the optimizer, on these data."""
-        for number, x in enumerate(memory):
-            machine.place(number, x)
-        machine.set([*[None] * len(memory), *data])
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Complete the step that was recorded, and return its result."""
-        found, self._found = self._found, ()
-        for update in self.updates:
-            update.is_valid()
-            update.memory()
-        self._take(found)
-        return self._result(found)
+        self._memory = [x for update in self.updates for x in (update.vector(), *update.new_arrays)]
+        return super().first_result(sources)
 
-    def _take(self, found: Sequence[Data]) -> None:
+    def _load(self) -> None:
+        """Find the arrays that may change in place, and the floats that are replaced."""
+        group, floats, self._memory = self.optimizer.param_groups[0], list[float](), list[Array]()
+        for update in self.updates:
+            own, numbers = update.state()
+            self._memory += update.vector(), *own
+            floats += update.flat.t + 1.0, *numbers
+        self._floats = [*floats, *[group[name] for name in self._shared]]
+
+    def _others(self, inputs: Sequence[Data]) -> list[float]:
+        """Return the floats of a run that no results replace: arguments, options and variables from outside."""
+        found = [x for x in inputs if type(x) is float]
+        for own in self._options:
+            found += own.floats
+        return found + [x._value for x in self._leaves if type(x._value) is float]
+
+    def _place(self, machine: Any) -> None:
+        """Let the machine work in the memory of the optimizer."""
+        self._load()
+        for number, x in enumerate(self._memory):
+            machine.place(number, x)
+        machine.write_floats[0](*self._floats)
+        self._writers = [machine.setters.get(i, _not_alone) for i in self._numbers]
+
+    def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Store the results, unless gradients are nonfinite and such steps are skipped."""
         rest = iter(found[self._count :])
-        if culprits := [name for name, x in zip(self._labels, rest, strict=False) if x != 0.0]:
-            self.optimizer.skip(culprits)
+        if culprits := [p for p, x in zip(self._skippable, rest, strict=False) if x != 0.0]:
+            labels = {p: name for flat in self._flats for p, name in zip(flat.members, flat.labels(), strict=True)}
+            self.optimizer.skip([labels[p] for p in culprits])
             return
-        targets, new = list[Any](), list[Any]()
-        for update in self.updates:
-            found = [*itertools.islice(rest, update.count)]
-            targets += update.targets(found)
-            new += found
         # One call of C functions, which Ctrl-C does not interrupt.
-        deque(map(setitem, targets, itertools.repeat(...), new), 0)
-        self._complete(map(float, rest), 1)
+        deque(map(setitem, self._memory, itertools.repeat(...), rest), 0)  # type: ignore[arg-type]
+        self._complete(map(float, rest))
 
-    def _complete(self, floats: Iterable[float], steps: int) -> None:
+    def _complete(self, floats: Iterable[float], steps: int = 1) -> None:
         """Complete steps whose arrays are in memory of the optimizer."""
-        rest = iter(floats)
+        arrays, rest = iter(self._memory), iter(floats)
         for update in self.updates:
-            update.complete(rest)
-        self.optimizer.complete(self._flats, dict(zip(self._new_shared, rest, strict=True)), steps)
+            update.complete(arrays, rest)
+        self.optimizer.complete(self._flats, dict(zip(self._shared, rest, strict=True)), steps)
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
         """Take steps in the native machine, and return their losses; of none where it is not available."""
         machine = self.executor.chosen() if self._is_in_place else None
-        if machine is None:
+        if machine is None or self.changed():
             return np.empty(0)
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
-        options = self._scheduled(len(rows), scheduler)
-        memory = self._memory()
-        leaves = [x._value for x in self._leaves]
-        self._set(machine, memory, [*[None] * len(arrays), *self._given_floats(), *options[0], *leaves])
-        leaves = [x for x in leaves if type(x) is float]
-        floats = None if scheduler is None else np.array([[*row, *leaves] for row in options])
-        done, losses = machine.execute_many(arrays, len(memory), rows[: len(options)], floats)
-        if done < len(options) and before is not None:  # an error stopped the machine
+        others = self._scheduled(len(rows), scheduler)
+        if not self._is_placed:
+            self._place(machine)
+        machine.write_floats[1](*others[0])
+        self._is_written = False
+        for write, x in zip(self._writers[len(arrays) :], self._leaves, strict=True):
+            write(x._value)
+        floats = None if scheduler is None else np.array(others)
+        done, losses = machine.execute_many(arrays, self._numbers[0], rows[: len(others)], floats)
+        if done < len(others) and before is not None:  # an error stopped the machine
             scheduler.load_state_dict(before[0])
             for group, old in zip(groups, before[1], strict=True):
                 group.update(old)
             self._scheduled(done, scheduler)
         if done:
             self._complete(machine.floats(), done)
+            self._placed, self._steps = CHANGED[0], self.optimizer.step_count
         return np.asarray(losses, float).reshape(done)
 
     def _scheduled(self, times: int, scheduler: Any) -> list[list[float]]:
-        """Return the options of the next steps, of fewer if the program is not valid for all of them."""
+        """Return the options and other floats of the next steps, of fewer if the program is not valid for all."""
         optimizer, taken, found = self.optimizer, self.optimizer.step_count, list[list[float]]()
         try:
-            while len(found) < times and (options := self._present_options()) is not None:
-                found.append(options)
+            while len(found) < times and all([own.is_valid() for own in self._options]):  # noqa: C419
+                found.append(self._others(()))
                 if scheduler is None:
                     return found * times
                 optimizer.step_count += 1  # which schedules compare with their own count
@@ -296,3 +272,7 @@ class StepCall(Call):
         finally:
             optimizer.step_count = taken
         return found
+
+
+def _not_alone(x: float) -> None:
+    """Write nothing: all floats are written together."""

@@ -1,20 +1,20 @@
-"""The recording of an optimizer's update: its rule, called with nodes."""
+"""The optimizer's side of a training step: its rule, called with nodes, and the vectors and options that it uses."""
 
-from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter, itemgetter
+import itertools
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node, topological_order
+from autograd.recording import raw_data
 from autograd.tensor import Tensor
-from autograd.typing import Array, Data, Operand
+from autograd.typing import Array, Operand
 from autograd.value import Value
 from autograd.variable import leaf
 
 from .recording import Recording
-
-data_of: Callable[[Any], Any] = attrgetter("_value")
 
 
 class RuleRecording(Recording):
@@ -22,38 +22,29 @@ class RuleRecording(Recording):
 
     Attributes
     ----------
-    scalars : dict of Node to Options or None
-        Step counts, options and scalar states; the group of an option.
+    options, scalars : set of Node
+        Options, of which `Options` guards the truth values, and all scalars: options, step counts, floats of states.
     branches : bool
-        Whether there was such a branch.
+        Whether there was a branch on anything but an option.
     """
 
     def __init__(self, other: Recording) -> None:
         super().__init__(False, other)
-        self.scalars: dict[Node, Options | None] = {}
+        self.options: set[Node] = set()
+        self.scalars: set[Node] = set()
         self.branches: bool = False
 
     def on_read(self, node: Node, how: str) -> None:  # type: ignore[override]
         """Guard the truth value of a scalar."""
-        leaves = {x for x in topological_order(node) if x.op is None}
-        if not how.startswith("the truth") or not leaves <= self.scalars.keys():
+        if not how.startswith("the truth") or not self.scalars.issuperset(_leaves(node)):
             super().on_read(node, how)
-        if (options := self.scalars.get(node)) is not None:
-            options.truths[options.nodes.index(node)] = bool(node._value)  # type: ignore[arg-type]
-            return
-        self.branches = True
-        self.guard(is_true, (node,))
+        if node not in self.options:
+            self.branches = True
+            self.guard(is_true, (node,))
 
 
-def scalars_of(roots: Sequence[Operand], inputs: set[Node]) -> list[Node]:
-    """Return the floats that are computed from inputs and constants alone; they may fail, and therefore come first."""
-    found = []
-    for node in topological_order(*[x for x in roots if isinstance(x, Node)]):
-        is_computed = node.op is not None and type(node._value) is float
-        if is_computed and all(a in inputs for a in node.args if isinstance(a, Node)):
-            inputs.add(node)
-            found.append(node)
-    return found
+def _leaves(node: Node) -> list[Node]:
+    return [x for x in topological_order(node) if x.op is None]
 
 
 def is_true(x: Any) -> bool:
@@ -61,186 +52,155 @@ def is_true(x: Any) -> bool:
     return bool(x != 0.0)
 
 
-class Options(dict[str, Any]):
-    """The options of a group for a recorded rule: floats are nodes, made when they are read; all others are guarded.
+def scalars_of(order: Iterable[Node], scalars: set[Node]) -> list[Node]:
+    """Return the floats that are computed from scalars and constants alone; they may fail, and therefore come first."""
+    found, known = [], {*scalars}
+    for node in order:
+        is_computed = node.op is not None and type(node._value) is float
+        if is_computed and all(a in known for a in node.args if isinstance(a, Node)):
+            known.add(node)
+            found.append(node)
+    return found
+
+
+class Options:
+    """The options of a group: floats are inputs of the program, all others must stay the same.
+
+    Floats must stay zero, or different from zero, because rules branch on that.
 
     Attributes
     ----------
     group : dict
         The options.
-    places : list of tuple
-        Name and index (None for a float) of every float that was read.
-    nodes : list of Value
-        The nodes in their place.
-    truths : dict of int to bool
-        Whether floats on which the rule branches were different from zero.
-    guards : dict of str to object
-        The other options that were read.
+    nodes : dict of str to object
+        The options, with nodes in place of floats.
+    leaves : list
+        These nodes, and the other options.
+    seen : tuple
+        The options when they were valid last.
+    floats : list of float
+        Those that the program uses.
     """
 
-    def __init__(self, group: dict[str, Any], scalars: dict[Node, Any]) -> None:
-        super().__init__()
+    def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
         self.group = group
-        self.places: list[tuple[str, int | None]] = []
-        self.nodes: list[Value] = []
-        self.truths: dict[int, bool] = {}
-        self.guards: dict[str, object] = {}
-        self._scalars = scalars
+        names = [name for name in group if name not in ("params", "param_names") and name not in without]
+        self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+        self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
+        self.leaves: list[Any] = _parts(self.nodes.values())
+        self._fixed = [*map(_fixed, _parts(self.read(group)))]
         self.seen: Any = None
+        self.floats: list[float] = []
 
-    def __missing__(self, name: str) -> Any:
-        value = self.group[name]
-        if isinstance(value, float):
-            value = self._node(value, name, None)
-        elif isinstance(value, tuple) and value and all(isinstance(x, float) for x in value):
-            value = tuple([self._node(x, name, i) for i, x in enumerate(value)])
-        else:
-            self.guards[name] = value
-        self[name] = value
-        return value
+    def used(self, order: Container[Node]) -> list[Node]:
+        """Return the nodes on which results depend."""
+        self._used = [i for i, x in enumerate(self.leaves) if isinstance(x, Node) and x in order]
+        return [self.leaves[i] for i in self._used]
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return an option, or a default."""
-        return self[name] if name in self or name in self.group else default
+    def is_valid(self) -> bool:
+        """Read the floats again, and return whether all other options are as they were recorded."""
+        seen = self.read(self.group)
+        parts = _parts(seen)
+        if [*map(_fixed, parts)] != self._fixed:
+            return False
+        self.seen, self.floats = seen, [parts[i] for i in self._used]
+        return True
 
-    def _node(self, x: float, name: str, index: int | None) -> Value:
-        node: Value = leaf(Value, float(x), False, name if index is None else f"{name}_{index + 1}")
-        self.places.append((name, index))
-        self.nodes.append(node)
-        self._scalars[node] = self
-        return node
 
-    def floats(self) -> list[float] | None:
-        """Return the present values of `nodes`; None if the guarded options are not as they were when recorded."""
-        group = self.group
-        seen = self.read(group)
-        if seen != self.seen:
-            if [group[name] for name in self.guards] != list(self.guards.values()):
-                return None
-            self._floats = [group[name] if index is None else group[name][index] for name, index in self.places]
-            if any(bool(self._floats[i]) is not truth for i, truth in self.truths.items()):
-                return None
-            self.seen = seen
-        return self._floats
+def _as_nodes(value: Any, name: str) -> Any:
+    """Return an option with nodes in place of floats."""
+    if isinstance(value, tuple):
+        return tuple([_as_nodes(x, f"{name}_{i}") for i, x in enumerate(value, 1)])
+    return leaf(Value, float(value), False, name) if isinstance(value, float) else value
 
-    def forget(self) -> None:
-        """Drop the nodes, and remember what was read."""
-        names = dict.fromkeys([*self.guards, *[name for name, _ in self.places]])
-        self.read: Callable[[dict[str, Any]], Any] = itemgetter(*names, "params")
-        self.clear()
-        self.nodes.clear()
+
+def _parts(values: Iterable[Any]) -> list[Any]:
+    """Return the values, and the elements of tuples among them."""
+    return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
+
+
+def _fixed(x: Any) -> Any:
+    """Return what must stay the same of an option."""
+    return x != 0.0 if isinstance(x, float) else x
 
 
 class Update:
-    """The recorded update of one vector of parameters.
-
-    Parameters
-    ----------
-    flat : FlatParams
-        The parameters.
-    optimizer, options : Optimizer, Options
-        The rule and its options.
-    scalars : dict of Node to Options or None
-        The scalars of the recording.
+    """The recorded update of one vector of parameters, and the memory that it changes.
 
     Attributes
     ----------
-    arrays, floats : list of Node
-        Inputs: the vector and the arrays of its state; the step count and the floats of its state.
-    new_arrays, new_floats : list
-        After the step: the vector and the arrays of its state; the step count and the floats of its state.
+    flat : FlatParams
+        The parameters.
+    before, after : list
+        The vector, the step count and the parts of the state: nodes in place of arrays and floats.
+    new_arrays : list of ndarray
+        Memory for the arrays of the state after the first step.
     is_steady : bool
         Whether the state has the same parts after the step, so that it can change in place.
-    count : int
-        The number of new arrays.
     """
 
-    def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: dict[Node, Any]) -> None:
+    def __init__(self, flat: Any, optimizer: Any, group: dict[str, Any]) -> None:
         self.flat: Any = flat
-        self.options: Options = options
-        # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
-        self.vector: Node = leaf(Tensor, flat.read().copy(), False, "parameters")
-        self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
-        parts = _whole(optimizer.initialized(flat, options.group))
-        self._kinds = list(map(type, parts))
+        parts = _whole(optimizer.initialized(flat, group))
+        self._kinds = [*map(type, parts)]
         self._known: object = None  # the last state by blocks
-        self.state: list[Any] = [
-            leaf(Value if isinstance(x, float) else Tensor, x, False, name) if isinstance(x, (float, np.ndarray)) else x
-            for x, name in zip(parts, optimizer.state_names, strict=True)
+        # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
+        data, self._names = (flat.read().copy(), flat.t + 1.0, *parts), ("parameters", "t", *optimizer.state_names)
+        self.before: list[Any] = [
+            None if x is None else leaf(Value if isinstance(x, float) else Tensor, x, False, name)
+            for x, name in zip(data, self._names, strict=True)
         ]
-        self.arrays: list[Node] = [self.vector, *[x for x in self.state if isinstance(x, Tensor)]]
-        self.floats: list[Node] = [self.t, *[x for x in self.state if isinstance(x, Value)]]
-        scalars.update(dict.fromkeys(self.floats))
 
     def views(self) -> dict[Node, Node]:
         """Return the part of the vector that replaces each parameter in the program."""
-        views = dict(zip(self.flat.members, self.flat.viewed(self.vector), strict=True))
+        views = dict(zip(self.flat.members, self.flat.viewed(self.before[0]), strict=True))
         for p, view in views.items():
             view.name = p.name
         return views
 
-    def terms(self, gradient: Operand) -> tuple[Any, ...]:
-        """Return parameters, gradient, state, options and step count."""
-        return self.vector, gradient, tuple(self.state), self.options, self.t
-
-    def record(self, optimizer: Any, gradient: Operand) -> None:
-        """Record the rule."""
-        q, update, new = optimizer.updated(*self.terms(gradient))
-        self._sources = _sources(new)
-        self.new_arrays: list[Operand] = [q - update, *[x for x, k in zip(new, self._sources, strict=True) if k == 0]]
-        self.new_floats: list[Operand] = [self.t + 1.0, *[x for x, k in zip(new, self._sources, strict=True) if k == 1]]
-        self.count: int = len(self.new_arrays)
-        for known, found in ((self.arrays, self.new_arrays), (self.floats, self.new_floats)):
-            for x, like in zip(found, known, strict=False):
-                if isinstance(x, Node) and x.op is not None and not x.name:
-                    x.name = f"new_{like.name}"
-        self.is_steady: bool = _sources(self.state) == self._sources
-
-    def forget(self) -> None:
-        """Drop the nodes of the recorded step, which keep its graph alive."""
-        del self.vector, self.t, self.arrays, self.floats, self.state, self.new_arrays, self.new_floats
+    def record(self, vector: Node, update: Operand, new: Sequence[Any]) -> None:
+        """Store what the rule returned: the vector to subtract the update from, the update, and the new state."""
+        _, t, *state = self.before
+        self.after: list[Any] = [vector - update, t + 1.0, *new]
+        for x, name in zip(self.after, self._names, strict=True):
+            if isinstance(x, Node) and x.op is not None and not x.name:
+                x.name = f"new_{name}"
+        self._are_floats = are_floats(new)
+        self.is_steady: bool = self._are_floats == are_floats(state)
+        self.new_arrays: list[Array] = [np.empty_like(raw_data(x)) for x in of_kind(new, False)]
 
     def is_valid(self) -> bool:
-        """Return whether the state has the parts that were recorded, of which the arrays are then nobody else's."""
-        if self.flat.states is not self._known:
-            parts = _whole(self.flat.states)
-            if [*map(type, parts)] != self._kinds:
-                return False
-            self._store(tuple([x.copy() if isinstance(x, np.ndarray) else x for x in parts]))
-        return True
+        """Return whether the state has the parts that were recorded."""
+        return self.flat.states is self._known or [*map(type, self.flat.states[0])] == self._kinds
 
-    def memory(self) -> list[Array]:
-        """Return the present vector and the arrays of its state, after `is_valid`; they may change in place.
+    def is_in_place(self) -> bool:
+        """Return whether vector and state, as they were returned, are still in use, and by nothing else."""
+        return self.flat.states is self._known and bool(self.flat.current.is_free(True))
 
-        The vector is a copy if something else references the parameters, such as a graph.
-        """
-        flat, vector = self.flat, self.flat.read()
+    def vector(self) -> Array:
+        """Return the present vector, which may change in place: a copy if something references the parameters."""
+        flat = self.flat
+        vector: Array = flat.read()
         if flat.current is None or not flat.current.is_free(True):
             values, vector = vector, flat.output()
             vector[...] = values
-        self._memory = [vector, *self._arrays]
-        return self._memory
+        return vector
 
-    def targets(self, found: Sequence[Data]) -> list[Array]:
-        """Return arrays for the `new_arrays` of a step, after `memory`."""
-        if not self.is_steady:
-            self._memory[1:] = map(np.empty_like, found[1:])
-        return self._memory
+    def state(self) -> tuple[list[Array], list[float]]:
+        """Return the arrays of the present state, which may change in place, and its floats."""
+        if self.flat.states is not self._known:
+            self._store([x.copy() if isinstance(x, np.ndarray) else x for x in _whole(self.flat.states)])
+        return self._arrays, self._floats
 
-    def given(self) -> list[float]:
-        """Return the number of the next step and the floats of the state, after `is_valid`."""
-        return [self.flat.t + 1.0, *self._floats]
-
-    def complete(self, floats: Iterator[float]) -> None:
-        """Store the state after a step, of which the arrays are in `memory`, or in `targets`."""
-        if self.flat.current is None or self._memory[0] is not self.flat.current.flat:
+    def complete(self, arrays: Iterator[Array], floats: Iterator[float]) -> None:
+        """Store vector, step count and state after a step, of which the arrays are memory of the optimizer."""
+        vector, _ = next(arrays), next(floats)  # the optimizer counts the step
+        if self.flat.current is None or vector is not self.flat.current.flat:
             self.flat.write()
-        next(floats)
-        if self._floats or not self.is_steady:
-            sources = iter(self._memory[1:]), floats
-            self._store(tuple([None if k is None else next(sources[k]) for k in self._sources]))
+        rest = {False: arrays, True: floats, None: itertools.repeat(None)}
+        self._store([next(rest[kind]) for kind in self._are_floats])
 
-    def _store(self, parts: tuple[Data, ...]) -> None:
+    def _store(self, parts: list[Any]) -> None:
         """Store a state of the whole vector."""
         self._arrays = [x for x in parts if isinstance(x, np.ndarray)]
         self._floats = [x for x in parts if isinstance(x, float)]
@@ -249,9 +209,14 @@ class Update:
         self._known = self.flat.states if [*map(type, parts)] == self._kinds else None
 
 
-def _sources(parts: Sequence[Any]) -> list[int | None]:
-    """Return 0 for each part of a state that is an array, 1 for a float, and None for a part that is None."""
-    return [None if x is None else int(isinstance(x, (Value, float))) for x in parts]
+def are_floats(parts: Sequence[Any]) -> list[bool | None]:
+    """Return for each part of a state whether it is a float, and None for None."""
+    return [None if x is None else isinstance(x, (Value, float)) for x in parts]
+
+
+def of_kind(parts: Sequence[Any], is_float: bool) -> list[Any]:
+    """Return the floats, or the arrays, among parts of a state."""
+    return [x for x, kind in zip(parts, are_floats(parts), strict=True) if kind is is_float]
 
 
 def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
