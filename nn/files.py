@@ -13,10 +13,13 @@ from nn.typing import FilePath
 
 def existing_file(path: FilePath, kind: str = "file") -> Path:
     """Return a path if it is a file, else raise FileNotFoundError."""
+    reason = f"the {kind} does not exist"
     with contextlib.suppress(OSError, ValueError):
         if Path(path).is_file():
             return Path(path)
-    raise FileNotFoundError(2, f"the {kind} does not exist", os.fspath(path))
+        if Path(path).is_dir():
+            reason = f"a {kind} is required, but this is a folder"
+    raise FileNotFoundError(2, reason, os.fspath(path))
 
 
 def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

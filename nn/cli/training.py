@@ -174,6 +174,8 @@ class Run:
         if self.args.folds == 1:
             return [(self.rows["train"], self.rows["check"])]
         rows = np.concatenate([self.rows["train"], self.rows["check"]])
+        if self.args.folds > len(rows) // 2:
+            raise ValueError(f"--folds {self.args.folds} leaves fewer than 2 of {len(rows)} rows to a fold")
         place = np.random.default_rng(self.args.seed).permutation(len(rows))
         if self.classes is not None:  # deal the rows of each class in turn
             place[np.lexsort((place, self.y[rows]))] = np.arange(len(rows))

@@ -24,6 +24,7 @@ Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a
 DELIMITERS = ",;\t| "
 DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
 NUMBERS = number_parser("."), number_parser(",")
+CATEGORICAL = ("category", "categorical", "enum")  # names of dtypes of pandas and polars
 TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt"}
 FORMATS = {  # other files by their first bytes, with the name of a reader in pandas, if there is one
     rb"PK\x03\x04": ("an Excel workbook or a ZIP archive", "read_excel"),
@@ -59,6 +60,8 @@ class Cells:
         As detected.
     notes : list of str
         Lines of the file that are not rows of the table, such as a title above it.
+    categories : list of str
+        Columns that a data frame declares as categories.
     """
 
     path: str
@@ -70,6 +73,7 @@ class Cells:
     delimiter: str = ","
     encoding: str = "utf-8"
     notes: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
 
     def position(self, column: str) -> int:
         """Return the position of a column, given by name or by position from 1, or from the end as -1."""
@@ -339,15 +343,18 @@ def frame_cells(frame: Any) -> Cells:
     [array([1., 2.]), ['red', '']]
     """
     names = [str(name) for name in frame.columns]
-    columns = [_frame_column(frame[name]) for name in frame.columns]
+    declared = [
+        name for name in frame.columns if str(getattr(frame[name], "dtype", "")).lower().startswith(CATEGORICAL)
+    ]
+    columns = [_frame_column(frame[name], name in declared) for name in frame.columns]
     rows = len(columns[0]) if columns else 0
-    return Cells(f"the {type(frame).__name__}", names, columns, range(1, rows + 1), header=True)
+    path, categories = f"the {type(frame).__name__}", [str(name) for name in declared]
+    return Cells(path, names, columns, range(1, rows + 1), header=True, categories=categories)
 
 
-def _frame_column(series: Any) -> Contents:
+def _frame_column(series: Any, declared: bool) -> Contents:
     array = np.asarray(series)
-    category = str(getattr(series, "dtype", "")).lower().startswith(("category", "categorical", "enum"))
-    if array.dtype.kind in "iuf" and not category:
+    if array.dtype.kind in "iuf" and not declared:
         return array.astype(np.float64)
     if array.dtype.kind == "M":
         array = array.astype("datetime64[s]").astype(str)

@@ -7,7 +7,7 @@ alone, and `Column.encode` returns the features.
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -217,7 +217,7 @@ def infer_columns(table: Cells, kinds: Mapping[str, str] | None = None, target: 
     ValueError
         If `kinds` contains an unknown column or kind.
     """
-    given = dict(kinds or {})
+    given = {**dict.fromkeys(table.categories, "words"), **(kinds or {})}
     for name, kind in given.items():
         table.position(name)
         if kind not in KINDS and "%" not in kind:
@@ -259,8 +259,12 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
     if decimal == "." and kind in (None, "number") and plain_numbers(cells) is not None:
         return Column(name, missing=missing)
     present = sorted(set(cells) - {""})
-    if kind is not None and "%" in kind:
-        return Column(name, "date", kind, missing=missing)
+
+    def column(kind: str, notation: str, odd: Collection[str], unit: str = "") -> Column:
+        shown = ", ".join(map(repr, sorted(odd)[:MAX_ODD])) + (", ..." if len(odd) > MAX_ODD else "")
+        count = missing + sum(cell in odd for cell in cells)
+        return Column(name, kind, notation, f"{shown} read as missing" if odd else "", count, unit=unit)
+
     if kind in (None, "number"):
         unit = common_unit(present)
         for mark in (decimal, *({".", ","} - {decimal})):
@@ -269,15 +273,19 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
             few = len(odd) <= MAX_ODD and len(present) > MIN_VALUES + MAX_ODD
             signs = len(odd) < len(present) and not any(char.isalnum() for cell in odd for char in cell)
             if not odd or (kind is None and (few or signs)):
-                note = f"{', '.join(map(repr, odd))} read as missing" if odd else ""
-                missing += sum(cells.count(cell) for cell in odd)
-                return Column(name, "number", mark, note, missing, unit=unit)
-    if kind is None and {cell.lower() for cell in present} in BOOLEAN_PAIRS:
-        return Column(name, "boolean", missing=missing)
+                return column("number", mark, odd, unit)
+    words = {cell.lower() for cell in present}
+    if words in BOOLEAN_PAIRS if kind is None else kind == "boolean" and words <= BOOLEANS.keys():
+        return column("boolean", "", ())
     style = date_format(present) if kind in (None, "date") else None
     if style is not None:
-        return Column(name, "date", style, missing=missing)
-    if kind in ("number", "date"):
+        return column("date", style, ())
+    if kind is not None and "%" in kind:
+        read = date_parser(kind)
+        odd = [cell for cell in present if read(cell) is None]
+        if len(odd) < len(present):
+            return column("date", kind, set(odd))
+    if kind not in (None, "words", "left out"):
         raise ValueError(f"column {name!r} cannot be of kind {kind!r}: not all of its cells have one notation")
     return Column(name, kind or "words", missing=missing)
 

@@ -93,8 +93,9 @@ class TableEncoder:
             shown = ", ".join(map(repr, absent[:12])) + (", ..." if len(absent) > 12 else "")
             required = ", ".join(column.name for column in self.columns)
             raise ValueError(f"{table.path} has no column {shown}; required are {required}")
-        if absent and len(table.names) < len(self.columns):
-            raise ValueError(f"{table.path} has {len(table.names)} columns, but {len(self.columns)} are required")
+        if absent and len(table.names) != len(self.columns):
+            count = f"{len(table.names)} columns without names, but {len(self.columns)} are required"
+            raise ValueError(f"{table.path} has {count}: {', '.join(column.name for column in self.columns)}")
         return [(c, table.columns[i if absent else places[c.name]]) for i, c in enumerate(self.columns)]
 
     def groups(self, embedding: int = 1) -> dict[str, list[int]]:

@@ -211,7 +211,7 @@ def test_train_on_a_binary_file_is_an_error(contents, words, capsys):
     ("arguments", "word"),
     [
         (["train", "nowhere.csv"], "the CSV file does not exist: nowhere.csv"),
-        (["train", "."], "the CSV file does not exist: ."),
+        (["train", "."], "a CSV file is required, but this is a folder: ."),
         (["predict", "nowhere", "x.csv"], "not the folder of a run"),
         (["report", "."], "not the folder of a run"),
         (["train", "x.csv", "--epochs", "0"], "--epochs"),

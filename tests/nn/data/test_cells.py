@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nn.data.cells import frame_cells, read_cells
+from nn.data.columns import infer_columns
 
 BODY = "1,5;x;0\n2,5;y;1\n"
 
@@ -153,7 +154,9 @@ def test_data_frames_of_pandas():
         "d": pandas.to_datetime(["2024-01-31", None]), "i": pandas.array([1, None], "Int64"),
         "c": pandas.Categorical([3, 5]),
     })  # fmt: skip
-    cells = dict(zip(frame.columns, frame_cells(frame).columns, strict=True))
+    table = frame_cells(frame)
+    assert (table.categories, infer_columns(table)[-1].kind) == (["c"], "words")
+    cells = dict(zip(frame.columns, table.columns, strict=True))
     np.testing.assert_array_equal(cells["n"], [1.0, 2.0])
     np.testing.assert_array_equal(cells["f"], [0.5, np.nan])
     np.testing.assert_array_equal(cells["i"], [1.0, np.nan])

@@ -142,10 +142,14 @@ def test_decimal_comma_of_one_column_decides_ambiguous_ones():
 def test_kinds_override_what_is_inferred():
     assert understood(range(N), kinds={"x": "words"})[0].kind == "words"
     assert understood(["3/4/2024"] * N, kinds={"x": "%d/%m/%Y"})[0].notation == "%d/%m/%Y"
+    assert understood(["y", "NO"] * 30, kinds={"x": "boolean"})[0].kind == "boolean"
+    column, _ = understood(["3/4/2024", "31/4/2024", ""] * 20, kinds={"x": "%d/%m/%Y"})
+    assert (column.note, column.missing) == ("'31/4/2024' read as missing", 40)
     assert understood(range(N), kinds={"x": "left out"})[0].kind == "left out"
     for kinds, words in (
         ({"z": "words"}, "no column 'z'"), ({"x": "float"}, "kind 'float'; choose from number"),
-        ({"x": "date"}, "not all of its cells"),
+        ({"x": "date"}, "not all of its cells"), ({"x": "%Y"}, "not all of its cells"),
+        ({"x": "boolean"}, "not all of its cells"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             understood(["a", "1"] * 30, kinds=kinds)
@@ -201,6 +205,9 @@ def test_embedded_columns_come_last_and_columns_are_found_by_name():
     assert encoder.features(turned).tolist() == [[5, 4]]
     with pytest.raises(ValueError, match="has no column 'w'; required are w, n"):
         encoder.features(cells(n=[5]))
+    without = Cells("t.csv", ["1", "2", "3"], [["a"], ["5"], ["6"]], [1], header=False)
+    with pytest.raises(ValueError, match="has 3 columns without names, but 2 are required: w, n"):
+        encoder.features(without)
     encoder.fit_scale(features)
     again = TableEncoder.from_state_dict(json.loads(json.dumps(encoder.state_dict(), default=np.ndarray.tolist)))
     assert again(turned).tolist() == encoder(turned).tolist()
