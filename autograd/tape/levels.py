@@ -188,7 +188,7 @@ def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
         is_joined = uses[x] == 1 and kinds.get(x) == CHAIN and len(terms[x]) <= most
         return terms.pop(x) if is_joined else [(x, ONE)]
 
-    for op, operands, params, r, _ in program.steps:
+    for op, operands, params, r in program.steps:
         name = op.name if not params and op.forward.__module__.startswith("autograd.") else ""
         kinds[r] = CHAIN
         if name == "add" or name == "subtract":

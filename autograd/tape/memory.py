@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from sys import getrefcount
+from typing import Any
 
 import numpy as np
 
@@ -79,15 +80,14 @@ class Memory:
         self._ended: set[int] = set()  # values whose memory was released, or taken by a result
         self._arena = Arena()
         self._specs = specs = program.specs
-        owners = _owners(program)
-        last = _last_use_of_memory(program, owners)
+        owners, last = program.owners, program.last_use()
         results = [r for r in program.results if r not in program.constants]
         computed, times = {step.result for step in program.steps}, Counter(results)
         single = {r for r in program.results[: program.outputs] if (spec := specs[r]) is not None and not spec.shape}
         self.copied: set[int] = {
             r
             for r in results
-            if r not in computed or owners[r] != {r} or times[r] > 1 or not (r in single or spec_of(specs, r).whole)
+            if r not in computed or owners[r] != {r} or times[r] > 1 or not (r in single or specs[r].whole)
         }
         kept = {owner for r in results for owner in owners[r]}
         shown = [a for step in program.steps if isinstance(step.op, Callback) for a in step.operands]
@@ -104,7 +104,7 @@ class Memory:
         whole, made = aligned(self.size, np.dtype(np.uint8)), dict[object, Array]()
         self.out: dict[int, Array] = {}
         for value, offset in self._offsets.items():
-            spec = spec_of(specs, value)
+            spec = specs[value]
             array = np.ndarray(spec.shape, spec.dtype, whole, offset)
             self.out[value] = made.setdefault((offset, spec.shape, spec.dtype), array)
 
@@ -114,13 +114,8 @@ class Memory:
         written = {
             step.result for step in program.steps if writes(step, specs) and owners[step.result] == {step.result}
         }
-        found: dict[int, int] = {}
-        for r in program.results[program.outputs :]:
-            if r not in written or r in self.copied:
-                continue
-            if not found or spec_of(specs, r).dtype == spec_of(specs, next(iter(found))).dtype:
-                found[r] = len(found)
-        return found
+        found = [r for r in program.results[program.outputs :] if r in written and r not in self.copied]
+        return {r: i for i, r in enumerate([r for r in found if specs[r].dtype == specs[found[0]].dtype])}
 
     def _place(
         self, i: int, step: Step, fresh: set[int], owners: dict[int, frozenset[int]], last: dict[int, int]
@@ -129,10 +124,10 @@ class Memory:
         result = step.result
         if result in fresh or not writes(step, self._specs):
             return
-        spec = spec_of(self._specs, result)
+        spec = self._specs[result]
         for arg in step.operands if step.op.per_element else ():
             is_last = arg in self._offsets and arg not in self._ended and last[arg] == i and owners[arg] == {arg}
-            if is_last and self._specs[arg][:2] == spec[:2]:  # type: ignore[index]
+            if is_last and self._specs[arg][:2] == spec[:2]:
                 self._offsets[result] = self._offsets[arg]
                 self._ended.add(arg)
                 return
@@ -143,7 +138,7 @@ class Memory:
         spec = self._specs[value]
         if value in self._offsets and value not in self._ended:
             self._ended.add(value)
-            self._arena.release(self._offsets[value], _size(spec_of(self._specs, value)))
+            self._arena.release(self._offsets[value], _size(self._specs[value]))
         elif value not in kept and value not in self._offsets and spec is not None and _size(spec) > 4096:
             self.released.setdefault(i, []).append(value)
 
@@ -196,19 +191,12 @@ def most_holders(arrays: list[Array]) -> int:
 HELD_ONCE = most_holders([np.empty(1)])
 
 
-def spec_of(specs: Sequence[Spec | None], value: int) -> Spec:
-    """Return the type of a value that has one."""
-    spec = specs[value]
-    assert spec is not None
-    return spec
-
-
 def _size(spec: Spec) -> int:
     """Return the size of an array in bytes."""
     return 0 if spec.dtype is None else math.prod(spec.shape) * spec.dtype.itemsize
 
 
-def writes(step: Step, specs: Sequence[Spec | None]) -> bool:
+def writes(step: Step, specs: Sequence[Any]) -> bool:
     """Return whether the operation can write its result into a buffer.
 
     A composition of several NumPy calls must have operands of the result's dtype, or it would round differently.
@@ -218,23 +206,3 @@ def writes(step: Step, specs: Sequence[Spec | None]) -> bool:
         return False
     given = [x.dtype for a in step.operands if (x := specs[a]) is not None and x.dtype is not None]
     return isinstance(into, np.ufunc) or all(dtype == spec.dtype for dtype in given)
-
-
-def _owners(program: Program) -> dict[int, frozenset[int]]:
-    """Return for every value the values whose memory it may share."""
-    owners = {value: frozenset([value]) for value in (*program.inputs, *program.leaves)}
-    for step in program.steps:
-        shared = [owners[arg] for arg in step.shares]
-        owners[step.result] = frozenset().union(*shared) if shared else frozenset([step.result])
-        if isinstance(step.op, Callback):  # a callback may return its inputs, or keep its result
-            owners[step.result] |= {step.result, *program.inputs}
-    return owners
-
-
-def _last_use_of_memory(program: Program, owners: dict[int, frozenset[int]]) -> dict[int, int]:
-    """Return the last step that reads the memory of each value, directly or through a view."""
-    last = dict.fromkeys(owners, -1)
-    for value, i in program.last_use().items():
-        for owner in (*owners.get(value, ()), value):
-            last[owner] = max(last.get(owner, -1), i)
-    return last

@@ -15,7 +15,7 @@ from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 from autograd.typing import Array, Data, Function
 
-from .memory import Memory, OutputPool, spec_of
+from .memory import Memory, OutputPool
 from .program import Program, Spec, Step, plain_name
 from .recording import Callback
 
@@ -41,7 +41,7 @@ class NumpyText:
     def __init__(self, program: Program) -> None:
         memory = Memory(program)
         writer = _Writer(program, memory)
-        pool = OutputPool([spec_of(program.specs, r) for r in memory.gradients]) if memory.gradients else list
+        pool = OutputPool([program.specs[r] for r in memory.gradients]) if memory.gradients else list
         writer.namespace["gradients"] = pool
         self.size: int = memory.size
         self.source: str = writer.text()
@@ -135,8 +135,7 @@ class _Writer:
 
     def _dtype(self, value: int) -> np.dtype[Any] | None:
         """Return the dtype of an array, and None for anything else."""
-        spec = self.program.specs[value]
-        return None if spec is None else spec.dtype
+        return getattr(self.program.specs[value], "dtype", None)
 
     def _line(self, step: Step) -> str:
         spec = self.program.specs[step.result]
@@ -214,21 +213,18 @@ class _Writer:
 
     def _of_two_axes(self, step: Step) -> bool:
         x, y = [self.program.specs[a] for a in step.operands]
-        if x is None or y is None or x.dtype is None:
-            return False
         return {len(x.shape), len(y.shape)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
 
     def _shape_may_change(self, step: Step) -> bool:
         """Return whether the shape of the result depends on data, as that of a callback or of a selection by a mask."""
         if isinstance(step.op, Callback):
             return self.program.specs[step.result] is not None
-        masks = [a for a in step.operands[1:] if a not in self.program.constants] if step.op.name == "getitem" else []
-        return any((dtype := self._dtype(mask)) is not None and dtype.kind == "b" for mask in masks)
+        masks = {*step.operands[1:]} - self.program.constants.keys() if step.op.name == "getitem" else ()
+        return np.dtype(bool) in map(self._dtype, masks)
 
 
-def _like_recorded(function: Function, spec: Spec | None) -> Function:
+def _like_recorded(function: Function, spec: Any) -> Function:
     """Return the function with a check that its result has the recorded type, shape and dtype."""
-    assert spec is not None
     expected = float if spec.dtype is None else (spec.shape, spec.dtype)
 
     def function_like_recorded(*args: Data) -> Data:

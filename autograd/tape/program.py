@@ -1,7 +1,8 @@
 """A recording as a typed program: the operations that are needed, each once, in order."""
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,16 +33,12 @@ FLOAT = Spec((), None)
 
 
 class Step(NamedTuple):
-    """One operation of a program.
-
-    Operands and results are numbers of values; the result may share memory with the operands in `shares`.
-    """
+    """One operation of a program; operands and result are numbers of values."""
 
     op: Primitive
     operands: tuple[int, ...]
     params: Params
     result: int
-    shares: tuple[int, ...] = ()
 
 
 class Program:
@@ -78,6 +75,8 @@ class Program:
         Arrays, floats, ints, slices, tuples ... by number.
     steps : list of Step
         The operations.
+    owners : dict of int to frozenset
+        For each input, variable and result of a step the values whose memory it may share.
     results : list of int
         The results.
     outputs : int
@@ -112,7 +111,7 @@ class Program:
         variables: Sequence[Node] = (),
         replaced: Mapping[Node, Node] | None = None,
     ) -> None:
-        self.specs: list[Spec | None] = []
+        self.specs: list[Any] = []
         self.constants: dict[int, object] = {}
         self.steps: list[Step] = []
         self.outputs = outputs
@@ -130,6 +129,7 @@ class Program:
             number[node] = self._new_value(_spec(node._value))
         self.inputs: range = range(len(inputs))
         self.leaves: range = range(len(inputs), len(number))
+        self.owners: dict[int, frozenset[int]] = {value: frozenset([value]) for value in number.values()}
         self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
         self._known: dict[Hashable, int] = {}
         for node in order:
@@ -172,28 +172,29 @@ class Program:
             if same != len(self.specs):
                 return same
         result = self._new_value(FLOAT if type(data) is float else None if data is None else _spec(data))
-        shares: tuple[int, ...] = ()
-        if type(data) is not float:
-            shares = tuple([number[a] for k, a in enumerate(args) if _may_share(data, a, op.name in VIEWS and k == 0)])
+        may_share = [_may_share(data, a, op.name in VIEWS and not k) for k, a in enumerate(args)]
+        owners = frozenset[int]().union(*[self.owners[a] for a in itertools.compress(operands, may_share)])
+        if isinstance(op, Callback):  # it may return its inputs, or keep its result
+            owners |= {result, *self.inputs}
+        self.owners[result] = owners or frozenset([result])
         if node.name:
             self.names[result] = node.name
-        self.steps.append(Step(op, operands, params, result, shares))
+        self.steps.append(Step(op, operands, params, result))
         return result
 
     def _unchanged(self, operands: tuple[int, ...], data: Data) -> int | None:
         """Return the other factor of a product with 1; None for anything else."""
         for one, other in (operands, operands[::-1]):
-            if one in self.constants and other not in self.constants and _is_one(self.constants[one]):
-                spec = self.specs[other]
-                assert spec is not None
-                if (spec.shape, spec.dtype) == _spec(data)[:2]:
-                    return other
+            is_one = one in self.constants and other not in self.constants and _is_one(self.constants[one])
+            if is_one and self.specs[other][:2] == _spec(data)[:2]:
+                return other
         return None
 
     def last_use(self) -> dict[int, int]:
-        """Return for each value the index of the last step that reads it; results are read after the last step."""
-        last = {operand: i for i, step in enumerate(self.steps) for operand in step.operands}
-        last.update(dict.fromkeys(self.results, len(self.steps)))
+        """Return for each value the last step that reads its memory; results are read after the last step."""
+        last = dict.fromkeys(self.owners, -1)
+        for i, operands in enumerate([*[step.operands for step in self.steps], self.results]):
+            last.update({owner: i for value in operands for owner in (value, *self.owners.get(value, ()))})
         return last
 
 
@@ -230,7 +231,7 @@ def _spec(data: Data) -> Spec:
 
 def _may_share(y: Data, arg: Operand, is_view: bool) -> bool:
     """Return whether a result may lie in the memory of an operand."""
-    if not isinstance(arg, Node) or type(arg._value) is not np.ndarray or type(y) is not np.ndarray:
+    if type(y) is not np.ndarray or not isinstance(arg, Node) or type(arg._value) is not np.ndarray:
         return False
     return is_view or bool(np.may_share_memory(arg._value, y))
 

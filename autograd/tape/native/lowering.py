@@ -8,7 +8,7 @@ import numpy as np
 from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels, may_fail
-from autograd.tape.memory import Arena, spec_of
+from autograd.tape.memory import Arena
 from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
@@ -77,7 +77,7 @@ class LoweredProgram(Lowered):
     def __init__(self, program: Program) -> None:
         super().__init__()
         self.values: dict[int, Any] = dict(program.constants)
-        specs = [spec_of(program.specs, number) for number in (*program.inputs, *program.leaves)]
+        specs = [program.specs[number] for number in (*program.inputs, *program.leaves)]
         code, elements = self.code, dict[int, ShapedArray]()
         for number, spec in enumerate(specs):
             if spec.dtype is None:
