@@ -185,6 +185,7 @@ class GraphView {
     this.boxes = this.items.map((item, i) => (item.closed ? this.drawClosed(item, i) : this.drawNode(item, i)));
     boxes.append(...this.boxes.map(({ box }) => box));
     this.shareTexts = this.edges.map(() => null);
+    this.sharePlaces = [];
     this.tagText = svg("text", {});
     this.tagBack = svg("rect", { rx: 5 });
     tag.append(this.tagBack, this.tagText);
@@ -342,7 +343,7 @@ class GraphView {
     const { width, height } = this.layout,
       wide = this.host.clientWidth || 800,
       most = Math.max(240, Math.round(innerHeight * (innerWidth < 700 ? 0.42 : 0.52)));
-    const fitted = Math.min(1.15, wide / width),
+    const fitted = Math.min(innerWidth < 2600 ? 1.15 : 1.7, wide / width),
       tall = Math.min(most, Math.max(150, Math.ceil((height + 2 * EDGE) * Math.max(fitted, 0.55))));
     this.host.style.height = `${tall}px`;
     this.size = { width: wide, height: tall };
@@ -567,10 +568,34 @@ class GraphView {
     const text = several && j !== undefined && !current && state.shares ? Terms.show(state.steps[j].share) : "";
     if (!text && !this.shareTexts[e]) return;
     if (!this.shareTexts[e]) {
-      const [x, y] = this.layout.middles[e];
-      this.layers[3].append((this.shareTexts[e] = svg("text", { x, y: y - 5, class: "share" })));
+      this.layers[3].append((this.shareTexts[e] = svg("text", { ...this.placeOfShare(e, text), class: "share" })));
     }
     setText(this.shareTexts[e], text);
+  }
+
+  // A place on an edge for the text of its share, where it covers no box and no other share if possible.
+  placeOfShare(e, { length }) {
+    const curve = this.curves[e],
+      whole = curve.getTotalLength(),
+      width = 6.6 * length + 6,
+      height = 14;
+    const boxes = this.layout.places.map(p => ({ ...p, y: p.y - p.height / 2 }));
+    const covered = (x, y) =>
+      [...boxes, ...this.sharePlaces].reduce((sum, p) => {
+        const across = Math.min(x + width, p.x + p.width) - Math.max(x, p.x),
+          down = Math.min(y + height, p.y + p.height) - Math.max(y, p.y);
+        return across > 0 && down > 0 ? sum + across * down : sum;
+      }, 0);
+    let best = null;
+    for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78, 0.15, 0.85]) {
+      const point = curve.getPointAtLength(t * whole),
+        [x, y] = [point.x - width / 2, point.y - height / 2],
+        cost = covered(x, y);
+      if (!best || cost < best.cost) best = { x, y, width, height, cost };
+      if (!cost) break;
+    }
+    this.sharePlaces.push(best);
+    return { x: best.x + width / 2, y: best.y + 11 };
   }
 
   // Place the label of the current edge beside it, where it covers no box if possible and never the ends of the edge.

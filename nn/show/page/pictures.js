@@ -154,7 +154,7 @@ class Field {
 
   draw(trainer, responses, chosen, inBatch) {
     const width = this.canvas.clientWidth || 320,
-      height = Math.min(width, 420);
+      height = Math.min(width, innerWidth < 2600 ? 420 : 760);
     Object.assign(this, { trainer, responses, width, height });
     const context = prepared(this.canvas, width, height);
     if (responses.image) {
@@ -319,8 +319,8 @@ class NetworkPicture {
       most = Math.max(...shown);
     const width = this.host.clientWidth || 360,
       gap = width / sizes.length;
-    this.box = Math.max(10, Math.min(40, gap * 0.42));
-    const pitch = Math.max(22, this.box + 12);
+    this.box = Math.max(10, Math.min(innerWidth < 2600 ? 40 : 72, gap * 0.42));
+    const pitch = Math.max(22, this.box * 1.3);
     this.height = Math.max(150, most * pitch + 30);
     this.width = width;
     this.shown = shown;

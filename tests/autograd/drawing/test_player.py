@@ -300,6 +300,20 @@ def test_shares_are_written_where_a_node_has_several_users(opened):
     assert page.text_content("#n0 .grad").startswith("grad ")
 
 
+def test_shares_cover_no_box(opened):
+    page = opened(network())
+    page.keyboard.press("End")
+    assert page.locator("#graph .share").count() == 6
+    covered = page.evaluate(
+        """() => {
+          const boxes = selector => [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect());
+          const apart = (p, q) => p.right <= q.x || q.right <= p.x || p.bottom <= q.y + 1 || q.bottom <= p.y + 1;
+          return boxes("#graph .share").filter(p => boxes(".node > rect").some(q => !apart(p, q))).length;
+        }"""
+    )
+    assert covered == 0
+
+
 def test_gradients_are_not_shown_before_their_step(opened):
     page = opened(examples.neuron())
     page.hover("#n0")
