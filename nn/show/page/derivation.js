@@ -58,6 +58,19 @@ function addPoint(x, y, label) {
   useOwn();
 }
 
+// The command that shows a neuron in the player, for the selected point: `g` is the gradient that arrives at it.
+function playerCommand({ weights, inputs, bias, arriving, activation }) {
+  const sum = [...weights.map((_, j) => `w${j + 1}*a${j + 1}`), "b"].join(" + ");
+  const values = [
+    ...weights.map((x, j) => `w${j + 1}=${x}`),
+    ...inputs.map((x, j) => `a${j + 1}=${x}`),
+    `b=${bias}`,
+    `g=${arriving}`,
+  ];
+  const fixed = [...inputs.map((_, j) => `a${j + 1}`), "g"].join(",");
+  return `python -m autograd play "g*${activation}(${sum})" ${values.join(" ")} --fixed ${fixed} --open`;
+}
+
 const line = (...parts) => el("p", { class: "working" }, parts.join(" "));
 
 function detail() {
@@ -170,5 +183,17 @@ function detail() {
       "The gradient of a batch is the mean over its points, before the step; the other values are those of the selected point now.",
     ),
   );
+  if (!trainer.settings.norm && !trainer.settings.residual) {
+    const button = el("button", { id: "player", type: "button" }, "Copy command of the player");
+    const command = playerCommand({
+      weights: weights.map(value),
+      inputs: inputs.map(value),
+      bias: value(own.biases[neuron]),
+      arriving: gradient(isLast ? z : h),
+      activation: isLast ? "" : trainer.settings.activation,
+    });
+    button.addEventListener("click", () => offer(command, "Command"));
+    found.push(button);
+  }
   $("detail").replaceChildren(...found);
 }

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from pages import evaluated, needs_node
 
 import nn
 import optim
+from autograd import topological_order
+from autograd.__main__ import main as play_command
+from autograd.cli.parsing import parse
 from nn.__main__ import main
 from nn.show.playground import ACTIVATIONS, DATA_SETS, FOLDER, LOSSES, OPTIMIZERS, SCHEDULES
 from optim.lr_scheduler import LambdaLR
@@ -336,6 +340,23 @@ def test_neuron_and_point_show_their_derivation(opened):
     assert "for point 2" in page.inner_text("#detail-title")
     page.click('[data-layer="0"][data-neuron="1"]')
     assert page.inner_text("#detail-title") == "Derivation"
+
+
+def test_player_derives_the_gradients_of_a_neuron(opened, tmp_path):
+    model = network((3, 1))
+    page = opened(nn.play(model))
+    for layer, neuron in ((0, 1), (1, 0)):
+        page.click(f'[data-layer="{layer}"][data-neuron="{neuron}"]')
+        page.click("#player")
+        words = shlex.split(page.input_value("#text"))
+        assert words[:3] == ["python", "-m", "autograd"]
+        graph = parse(words[4], {name: float(x) for name, x in (word.split("=") for word in words if "=" in word)})
+        graph.backward()
+        gradients = {node.name: node.grad for node in topological_order(graph) if node.name}
+        for row in page.locator("#detail tbody tr").all():
+            shown = row.locator("td").nth(1).inner_text().split("= ")[1].replace("−", "-")
+            assert gradients[row.locator("th").inner_text()] == pytest.approx(float(shown), rel=5e-3, abs=1e-12)
+        assert play_command([*words[3:-1], "-o", str(tmp_path / "player.html")]) == 0
 
 
 def test_settings_are_checked_and_restored_from_a_link(opened):
