@@ -12,8 +12,7 @@ import autograd as ag
 import optim
 from autograd import Value
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
-from nn.data.dataset import TensorDataset, as_array
-from nn.data.loader import DataLoader
+from nn.data.dataset import as_array
 from nn.functional.classification import logit_cross_entropy
 from nn.functional.regression import huber_of_difference, log_cosh, squared_error
 from nn.layers.container import Sequential
@@ -24,13 +23,12 @@ from nn.typing import ArrayLike, Operand, Settings
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
-    "engine", "elements", "lanes", "perceptron", "experiments", "pictures", "controls", "derivation", "slow_motion",
-    "sharing", "playground",
+    "engine", "elements", "lanes", "generator", "perceptron", "experiments", "pictures", "controls", "derivation",
+    "slow_motion", "sharing", "playground",
 )  # fmt: skip
 DATA_SETS = ("moons", "circles", "xor", "spiral", "sine", "digits")
 MOST_TEXT = 100_000  # characters of a data set
 MOST_PARAMETERS = 3_000
-EPOCHS = 50  # of which the order of the rows is exported, if these are few rows
 STEPS = 300  # of which the factors of a schedule are exported, the last one holds for all others
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus")
@@ -109,8 +107,8 @@ def play(
     Notes
     -----
     The page is one file without external resources.  It computes derivatives and updates with graphs recorded from the
-    rules of `autograd` and `optim`.  Initial weights and the order of the rows are exported, so that with seed 0 the
-    losses are those of ``nn.training.fit(..., rng=0)`` up to rounding.
+    rules of `autograd` and `optim`.  It draws the orders of the rows as ``nn.training.fit(..., rng=seed)`` does, so
+    that the losses from the exported weights are the same up to rounding.
 
     Examples
     --------
@@ -134,7 +132,6 @@ def play(
         "sets": sets, "first": first, "model": chain, "activations": activations, "losses": exported_losses(),
         "optimizers": {name: exported_rule(*entry) for name, entry in OPTIMIZERS.items()},
         "schedules": {name: [factor(t) for t in range(STEPS + 1)] for name, factor in SCHEDULES.items()},
-        "orders": exported_orders(shown["train"]),
     }  # fmt: skip
     content = f"a network {'-'.join(map(str, sizes))}"
     return ag.offline_page("playground", SCRIPTS, exported, folder=FOLDER, path=path, content=content)
@@ -249,10 +246,3 @@ def exported_chain(model: Module, activations: Settings) -> Settings:
         for layer in layers
     ]
     return {"sizes": sizes, "layers": weights, "activation": name}
-
-
-def exported_orders(count: int) -> list[list[int]]:
-    """Return the order of the rows in the first epochs of ``nn.training.fit(..., rng=0)``."""
-    epochs = min(EPOCHS, 1 + 3800 // count)
-    loader = DataLoader(TensorDataset(np.arange(count)), batch_size=count, shuffle=True, rng=0)
-    return [np.ravel(as_array(rows)).tolist() for _ in range(epochs) for rows in loader]

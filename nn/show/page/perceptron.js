@@ -1,30 +1,6 @@
 // A multi-layer perceptron as a graph of scalars, and its training.
 const RECTIFIERS = ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus"];
 
-// A generator of random numbers (mulberry32) for data, weights and orders that were not exported from Python.
-class Random {
-  constructor(seed) {
-    this.state = (seed * 2654435761 + 1013904223) >>> 0;
-  }
-  uniform() {
-    let x = (this.state = (this.state + 0x6d2b79f5) >>> 0);
-    x = Math.imul(x ^ (x >>> 15), x | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  }
-  normal() {
-    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
-  }
-  permutation(count) {
-    const order = Array.from({ length: count }, (_, i) => i);
-    for (let i = count - 1; i > 0; i--) {
-      const j = Math.floor(this.uniform() * (i + 1));
-      [order[i], order[j]] = [order[j], order[i]];
-    }
-    return order;
-  }
-}
-
 // Nodes in the form of the engine.
 class Builder {
   constructor() {
@@ -106,7 +82,8 @@ function perceptron({ sizes, activation, lossName, residual, norm, classes }, pa
 class Trainer {
   constructor(settings, set, page) {
     Object.assign(this, { settings, set, page });
-    this.random = new Random(settings.seed);
+    this.random = new Generator(settings.seed);
+    this.orders = new Generator(settings.seed);
     const count = set.x.length,
       width = set.x[0].length;
     const outputs = set.classes > 2 ? set.classes : 1;
@@ -151,7 +128,7 @@ class Trainer {
     this.steps = 0;
     this.epoch = 0;
     this.at = 0;
-    this.order = this.nextOrder();
+    this.order = this.orders.epoch(this.set.train);
     this.losses = []; // of the batches, before each step
     this.history = [this.measured()];
   }
@@ -187,13 +164,6 @@ class Trainer {
       if (scheme === "lecun") return Math.sqrt(1 / before) * random.normal();
       return (2 * random.uniform() - 1) * Math.sqrt(6 / (before + after));
     });
-  }
-
-  nextOrder() {
-    const { orders } = this.page,
-      { train } = this.set;
-    const exported = this.settings.seed === 0 && orders[0].length === train && orders[this.epoch];
-    return exported || this.random.permutation(train);
   }
 
   setParameters(lanes) {
@@ -269,7 +239,7 @@ class Trainer {
     if (this.at >= this.set.train) {
       this.at = 0;
       this.epoch++;
-      this.order = this.nextOrder();
+      this.order = this.orders.epoch(this.set.train);
       this.history.push(this.measured());
     }
     return Number.isFinite(loss);

@@ -16,10 +16,11 @@ from autograd import topological_order
 from autograd.__main__ import main as play_command
 from autograd.cli.parsing import parse
 from nn.__main__ import main
+from nn.data import DataLoader, TensorDataset
 from nn.show.playground import ACTIVATIONS, DATA_SETS, FOLDER, LOSSES, OPTIMIZERS, SCHEDULES
 from optim.lr_scheduler import LambdaLR
 
-SCRIPTS = ("engine", str(FOLDER / "lanes"), str(FOLDER / "perceptron"))
+SCRIPTS = ("engine", str(FOLDER / "lanes"), str(FOLDER / "generator"), str(FOLDER / "perceptron"))
 SETTINGS = {
     "seed": 0, "hidden": [8, 8], "activation": "tanh", "loss": "BCEWithLogitsLoss", "residual": False, "noise": 0.1,
     "batch": 10, "init": "automatic", "optimizer": "Adam", "lr": 0.03, "schedule": "constant", "decay": 0,
@@ -128,6 +129,19 @@ def test_command_writes_the_page_of_a_data_set_or_of_a_table(tmp_path, capsys):
 
 
 # ---------------------------------------------------------------------------------- the same losses as Python
+
+
+@needs_node
+def test_orders_of_the_rows_are_those_of_a_loader():
+    cases = [(seed, count) for seed in (0, 1, 7, 9999, 2**32 + 5) for count in (1, 2, 80, 1500)]
+    code = """given.map(([seed, count]) => {
+      const generator = new Generator(seed);
+      return [generator.epoch(count), generator.epoch(count), new Generator(seed).uniform()];
+    })"""
+    for (seed, count), (*orders, uniform) in zip(cases, evaluated(code, cases, SCRIPTS), strict=True):
+        loader = DataLoader(TensorDataset(np.arange(count)), batch_size=count, shuffle=True, rng=seed)
+        assert orders == [np.ravel(rows).tolist() for _ in range(2) for (rows,) in loader]
+        assert uniform == np.random.default_rng(seed).random()
 
 
 @needs_node
@@ -405,18 +419,43 @@ def test_every_experiment_trains(opened):
     assert again.input_value("#set-optimizer") == "AdamW"
 
 
+# Every choice of the initial weights, schedule, loss, skip connections and normalization occurs.
+COPIED = [
+    "set=moons&init=automatic&schedule=warmup&optimizer=Nesterov",
+    "set=sine&init=xavier&schedule=exponential&norm=1&decay=0.01&loss=HuberLoss",
+    "set=circles&init=he&schedule=step&residual=1&activation=relu&optimizer=AdamW&decay=0.1&batch=16",
+    "set=xor&init=lecun&schedule=inverse+time&loss=HingeLoss&optimizer=Lion&activation=selu&hidden=4,4,4&residual=1",
+    "set=spiral&init=large&schedule=cosine&loss=L1Loss&optimizer=RMSprop&noise=0.3&seed=7",
+    "set=sine&init=zeros&schedule=constant&loss=LogCoshLoss&optimizer=NAdam&hidden=",
+    "set=moons&loss=MSELoss&optimizer=Adadelta&norm=1&residual=1&activation=gelu&hidden=6,6&decay=0.01",
+]
+
+
 def test_copied_script_trains_the_same_network(opened):
-    for data in ("moons", "sine"):
-        page = opened(nn.play(data=data))
-        for option, value in (("optimizer", "Nesterov"), ("schedule", "warmup")):
-            page.select_option(f"#set-{option}", value)
+    for fragment in COPIED:
+        page = opened(nn.play(), f"#{fragment}")
+        assert page.inner_text("#settings-error") == ""
         page.click("#python")
         names = {}
-        script = page.input_value("#text").replace("epochs=50", "epochs=1")
+        script = page.input_value("#text").replace("epochs=50", "epochs=3")
         exec(compile(script, "script", "exec"), names)
-        page.click("#epoch")
-        page.wait_for_function("() => document.getElementById('say').textContent.startsWith('Epoch 1')")
-        assert names["history"]["loss"][-1] == pytest.approx(np.mean(losses(page)), rel=1e-9)
+        for epoch in (1, 2, 3):
+            page.click("#epoch")
+            page.wait_for_function(f"() => document.getElementById('say').textContent.startsWith('Epoch {epoch}:')")
+        steps = -(-len(names["x"]) // int(re.search(r"batch_size=(\d+)", script)[1]))
+        found = np.reshape(losses(page)[: 3 * steps], (3, steps)).mean(axis=1)
+        np.testing.assert_allclose(found, names["history"]["loss"], rtol=1e-9, err_msg=fragment)
+
+
+def test_copied_scripts_contain_every_choice():
+    page, given = data_of(nn.play()), "&".join(COPIED)
+    for name in page["schedules"]:
+        assert f"schedule={name.replace(' ', '+')}" in given
+    source = (FOLDER / "controls.js").read_text(encoding="utf-8")
+    inits = re.findall(r'\["(\w+)", "[^"]+"\],', source[source.index('key: "init"') : source.index('key: "loss"')])
+    assert len(inits) >= 6
+    for name in inits:
+        assert f"init={name}" in given
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
