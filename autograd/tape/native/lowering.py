@@ -48,6 +48,8 @@ class Lowered:
         Arrays that fill a buffer of their own, or constants.
     order : list of Instruction, Run or Call
         What to compute, in order.
+    replaced : set of int
+        The buffers of inputs that results replace.
     """
 
     def __init__(self) -> None:
@@ -56,6 +58,7 @@ class Lowered:
         self.floats: list[list[int]] = [[], []]
         self.results: list[Any] = []
         self.order: list[Any] = []
+        self.replaced: set[int] = set()
 
 
 class LoweredLevels(Lowered):
@@ -91,6 +94,7 @@ class LoweredProgram(Lowered):
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
         self.results[:] = self._results([self.values[r] for r in program.results])
+        self.replaced |= {self.inputs[number].buffer for number in program.repeated}
         self._replace(program.repeated)
         self.order[:] = list(_in_runs(list(map(self._placed, self.code.instructions))))
 

@@ -71,8 +71,8 @@ class Machine:
             np.ndarray(data.shape, data.dtype, self._arena, layout.offsets[buffer])[...] = data
         self.write_floats: list[Any] = [self._struct("pack_into", numbers) for numbers in lowered.floats]
         self.floats: Callable[[], tuple[float, ...]] = self._struct("unpack_from", lowered.floats[0])
-        # Buffers that are always in the arena.
-        self._called = {b for call in self.calls for b in call.buffers()} | code.constants.keys()
+        # Buffers that are in the arena unless they are placed elsewhere.
+        self._own = {b for call in self.calls for b in call.buffers()} | code.constants.keys() | lowered.replaced
         arrays = set(range(len(inputs))).difference(*lowered.floats)
         self.setters: dict[int, Any] = {i: self._setter(self._view(inputs[i]), inputs[i].buffer) for i in arrays}
         self._frames: list[Array] = []
@@ -147,7 +147,7 @@ class Machine:
 
     def _setter(self, view: Array, buffer: int) -> Callable[[Array], None]:
         """Return the function that copies an array into a view, or uses it in place if it is large."""
-        if view.nbytes < LARGE or buffer in self._called:
+        if view.nbytes < LARGE or buffer in self._own:
             return functools.partial(setitem, view, ...)
 
         def use(x: Array) -> None:
@@ -216,7 +216,7 @@ class Machine:
         if floats is not None and lowered.floats[1]:
             advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
         kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
-        if not self._called.isdisjoint(advancing):
+        if not self._own.isdisjoint(advancing):
             return 0, losses[:0]
         changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
         segments, last = self._after_gathering(first, len(sets), rows.shape[1])

@@ -286,6 +286,15 @@ def test_results_replace_inputs_that_are_still_read_at_the_end():
     np.testing.assert_array_equal(machine.results()[3], [4.0, 10.0, 18.0])
 
 
+def test_a_run_does_not_change_long_inputs_that_results_replace():
+    program = program_of_step(lambda w: (w.sum(), w + 1.0), np.zeros(20_000))
+    program.repeated = {0: 1}
+    given = np.zeros(20_000)
+    for _ in range(2):
+        assert Machine(program).run(given)[1][0] == 1.0
+    assert not given.any()
+
+
 def test_many_runs_refuse_rows_out_of_range():
     machine = Machine(scan_program(np.float64))
     with pytest.raises(IndexError, match="below 10, got 0 to 10"):
