@@ -309,12 +309,8 @@ mean_absolute_error.better = root_mean_squared_error.better = "lower"  # type: i
 accuracy.of_loss = f1_score.of_loss = ("output_kind", "ignore_index")  # type: ignore[attr-defined]
 
 BY_NAME: dict[str, Metric] = {
-    "accuracy": accuracy,
-    "f1": f1_score,
-    "r2": r2_score,
-    "mae": mean_absolute_error,
-    "rmse": root_mean_squared_error,
-}
+    "accuracy": accuracy, "f1": f1_score, "r2": r2_score, "mae": mean_absolute_error, "rmse": root_mean_squared_error,
+}  # fmt: skip
 
 
 def better(metric: Metric | str) -> str:

@@ -21,13 +21,9 @@ __all__ = ["record_module"]
 
 @drawn_by(Module)
 def record_module(
-    model: Module,
-    inputs: Sequence[Operand],
-    recorder: Any,
-    *,
-    scalars: bool = False,
-    loss: Callable[[Operand], Operand] | None = None,
-) -> list[Node]:
+    model: Module, inputs: Sequence[Operand], recorder: Any, *,
+    scalars: bool = False, loss: Callable[[Operand], Operand] | None = None,
+) -> list[Node]:  # fmt: skip
     """Run a copy of a model, with scalars if requested, and record the module in which each node is created.
 
     Parameters

@@ -1,7 +1,6 @@
 """`play`: an interactive page on which a small network is trained, as one file."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from nn.layers.container import Sequential
 from nn.layers.linear import Identity, Linear
 from nn.mlp import MLP
 from nn.module import Module
-from nn.typing import ArrayLike, Operand, Settings
+from nn.typing import ArrayLike, FilePath, Operand, Settings
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
@@ -65,12 +64,9 @@ SCHEDULES: dict[str, Callable[[int], float]] = {
 
 
 def play(
-    model: Module | None = None,
-    data: str | Sequence[ArrayLike] = "moons",
-    *,
-    validation: Sequence[ArrayLike] | None = None,
-    path: str | os.PathLike[str] | None = None,
-) -> Any:
+    model: Module | None = None, data: str | Sequence[ArrayLike] = "moons", *,
+    validation: Sequence[ArrayLike] | None = None, path: FilePath | None = None,
+) -> Any:  # fmt: skip
     """Create an interactive page on which a small network is trained.
 
     The page shows the neurons with their responses, the decision boundary or the regression curve, and the losses while

@@ -132,14 +132,9 @@ class EarlyStopping(_BestEpoch):
     """
 
     def __init__(
-        self,
-        patience: int = 10,
-        watch: str | None = None,
-        *,
-        min_delta: float = 0.0,
-        mode: str | None = None,
-        restore: bool = True,
-    ) -> None:
+        self, patience: int = 10, watch: str | None = None, *,
+        min_delta: float = 0.0, mode: str | None = None, restore: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(watch, mode, min_delta)
         self.patience: int = checked_integer("EarlyStopping", "patience", patience, 0)
         self.restore: bool = restore

@@ -157,15 +157,9 @@ def in_batch_order(ranks: Sequence[Sequence[Item]]) -> list[Item]:
 
 
 def evaluate(
-    model: Module,
-    loss: Loss,
-    data: Examples,
-    metrics: Metrics = (),
-    *,
-    prefix: str = "",
-    comm: Comm | None = None,
+    model: Module, loss: Loss, data: Examples, metrics: Metrics = (), *, prefix: str = "", comm: Comm | None = None,
     forward: Callable[[Batch], tuple[Operand, Operand] | None] | None = None,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Return a model's loss and metrics on data, measured in evaluation mode and without recording a graph.
 
     Parameters

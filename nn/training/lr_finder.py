@@ -58,17 +58,9 @@ class LRCurve:
 
 
 def find_lr(
-    model: Module,
-    loss: Loss,
-    optimizer: Optimizer,
-    train: Examples,
-    *,
-    start: float = 1e-6,
-    end: float = 10.0,
-    steps: int = 100,
-    batch_size: int = 32,
-    rng: Rng = None,
-) -> LRCurve:
+    model: Module, loss: Loss, optimizer: Optimizer, train: Examples, *,
+    start: float = 1e-6, end: float = 10.0, steps: int = 100, batch_size: int = 32, rng: Rng = None,
+) -> LRCurve:  # fmt: skip
     r"""Raise the learning rate exponentially, and suggest a tenth of the rate with the smallest loss.
 
     .. math:: \eta_t = \eta_\text{start} (\eta_\text{end} / \eta_\text{start})^{t / (T - 1)}

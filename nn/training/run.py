@@ -45,9 +45,8 @@ class Interrupt:
     False
     """
 
-    def __init__(self) -> None:
-        self.pressed: bool = False
-        self._previous: Any = None
+    pressed: bool = False
+    _previous: Any = None
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
@@ -297,15 +296,8 @@ class Run:
             self.numbers["gradient norm"] = float(np.mean(self.stepper.norms))
         if self.validation is not None:
             self._optimizer_mode("eval")
-            self.numbers |= evaluate(
-                self.model,
-                self.loss,
-                self.validation,
-                self.validated,
-                prefix=VALIDATION,
-                comm=self.stepper.comm,
-                forward=self.stepper.passes.evaluated,
-            )
+            options = {"comm": self.stepper.comm, "forward": self.stepper.passes.evaluated, "prefix": VALIDATION}
+            self.numbers |= evaluate(self.model, self.loss, self.validation, self.validated, **options)
         self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
         self.numbers["seconds"] = self.stepper.comm.bcast(self.seconds)
         self.history.add(self.numbers)
@@ -385,32 +377,15 @@ def _warn_without_gradient(model: Module, updated: Collection[Leaf]) -> None:
 
 
 def fit(
-    model: Module,
-    loss: Loss,
-    optimizer: Optimizer,
-    train: Examples,
-    *,
-    validation: Examples | None = None,
-    epochs: int = 10,
-    scheduler: Any = None,
-    callbacks: object = (),
-    metrics: Metrics = (),
-    batch_size: int = 32,
-    rng: Rng = None,
-    clip_grad_norm: float | None = None,
-    clip_grad_value: float | None = None,
-    accumulate: int = 1,
-    l2: float = 0.0,
-    early_stopping: int | EarlyStopping | None = None,
-    best: FilePath | None = None,
-    checkpoint: FilePath | None = None,
-    resume: bool = False,
-    log: FilePath | None = None,
-    tensorboard: FilePath | None = None,
-    progress: bool | str = True,
-    comm: Comm | None = None,
-    compile: bool | None = None,
-) -> History:
+    model: Module, loss: Loss, optimizer: Optimizer, train: Examples, *,
+    validation: Examples | None = None, epochs: int = 10, scheduler: Any = None,
+    callbacks: object = (), metrics: Metrics = (), batch_size: int = 32, rng: Rng = None,
+    clip_grad_norm: float | None = None, clip_grad_value: float | None = None, accumulate: int = 1, l2: float = 0.0,
+    early_stopping: int | EarlyStopping | None = None, best: FilePath | None = None,
+    checkpoint: FilePath | None = None, resume: bool = False,
+    log: FilePath | None = None, tensorboard: FilePath | None = None, progress: bool | str = True,
+    comm: Comm | None = None, compile: bool | None = None,
+) -> History:  # fmt: skip
     """Train a model, and return the measurements of every epoch.
 
     Parameters
