@@ -1,7 +1,7 @@
 """What the estimators and the command line train tables with: optimizers, schedules and losses by name, ensembles."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,24 @@ SOLVERS: dict[str, Any] = {
     and found.needs_product != "jacobian"
 }
 WHOLE_BATCH = ("lbfgs", "newtoncg")
-SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
+rates = optim.lr_scheduler
+SCHEDULES: dict[str, Callable[[Any, int, int], Any]] = {  # of an optimizer, the number of epochs and that of all steps
+    "constant": lambda o, epochs, total: None,
+    "cosine": lambda o, epochs, total: {"step": rates.CosineAnnealingLR(o, T_max=total)},
+    "warmup": lambda o, epochs, total: {
+        "step": rates.WarmupLR(rates.CosineAnnealingLR(o, T_max=max(total - total // 10, 1)), max(total // 10, 1))
+    },
+    "onecycle": lambda o, epochs, total: {
+        "step": rates.OneCycleLR(o, max_lr=o.param_groups[0]["lr"], total_steps=total, cycle_momentum=False)
+    },
+    "linear": lambda o, epochs, total: {
+        "step": rates.LinearLR(o, start_factor=1.0, end_factor=0.01, total_iters=total)
+    },
+    "step": lambda o, epochs, total: {"epoch": rates.StepLR(o, step_size=max(epochs // 3, 1), gamma=0.1)},
+    "exponential": lambda o, epochs, total: {"epoch": rates.ExponentialLR(o, gamma=0.01 ** (1 / epochs))},
+    "inverse": lambda o, epochs, total: {"epoch": rates.InverseTimeLR(o, 10 / epochs)},
+    "plateau": lambda o, epochs, total: {"epoch": rates.ReduceLROnPlateau(o, patience=max(epochs // 20, 2))},
+}
 # Rates that suit small standardized tables; 0.005 for all others.
 RATES = {
     "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "adahessian": 0.1, "adam": 0.015, "adamod": 0.05,
@@ -136,26 +153,9 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
     return optimizer
 
 
-def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs: int, steps: int) -> Any:
+def scheduled(name: str, optimizer: Optimizer | rates.Rates, epochs: int, steps: int) -> Any:
     """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
-    total, warm = epochs * steps, max(epochs * steps // 10, 1)
-    s = optim.lr_scheduler
-    if name == "cosine":
-        return {"step": s.CosineAnnealingLR(optimizer, T_max=total)}
-    if name == "warmup":
-        return {"step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), warm)}
-    if name == "onecycle":
-        rate = optimizer.param_groups[0]["lr"]
-        return {"step": s.OneCycleLR(optimizer, max_lr=rate, total_steps=total, cycle_momentum=False)}
-    if name == "linear":
-        return {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)}
-    if name == "step":
-        return {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)}
-    if name == "exponential":
-        return {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))}
-    if name == "inverse":
-        return {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)}
-    return {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))} if name == "plateau" else None
+    return SCHEDULES[name](optimizer, epochs, epochs * steps)
 
 
 class EMA:
