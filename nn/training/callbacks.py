@@ -69,13 +69,17 @@ class _BestEpoch(Callback):
         self.watch: str | None = watch
         self.mode: str | None = mode
         self.min_delta: float = float(min_delta)
+        self._forget()
+
+    def _forget(self) -> None:
         self.value: float = math.nan
         self.epoch: int = 0
+        self.kept: State | None = None  # the parameters of the best epoch, if they are needed
 
     def on_train_begin(self, run: Run) -> None:
         """Forget the best epoch of an earlier training, unless this one is resumed."""
         if not run.step:
-            self.value, self.epoch = math.nan, 0
+            self._forget()
 
     def improved(self, run: Run) -> bool:
         """Return whether this epoch is the best so far, and remember its value."""
@@ -91,12 +95,13 @@ class _BestEpoch(Callback):
         return True
 
     def state_dict(self) -> State:
-        """Return the best value and its epoch."""
-        return {"value": self.value, "epoch": self.epoch}
+        """Return the best value, its epoch and its parameters if they are needed."""
+        return {"value": self.value, "epoch": self.epoch, "kept": self.kept}
 
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
         self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
+        self.kept = state_dict["kept"]
 
 
 class EarlyStopping(_BestEpoch):
@@ -138,13 +143,6 @@ class EarlyStopping(_BestEpoch):
         super().__init__(watch, mode, min_delta)
         self.patience: int = checked_integer("EarlyStopping", "patience", patience, 0)
         self.restore: bool = restore
-        self.kept: State | None = None
-
-    def on_train_begin(self, run: Run) -> None:
-        """Forget the best model of an earlier training, unless this one is resumed."""
-        super().on_train_begin(run)
-        if not run.step:
-            self.kept = None
 
     def on_epoch_end(self, run: Run) -> None:
         """Keep the parameters if they are the best so far; stop once patience is exhausted."""
@@ -157,15 +155,6 @@ class EarlyStopping(_BestEpoch):
         """Restore the best parameters."""
         if self.kept is not None:  # a checkpoint of the interrupted run was written before this
             run.model.load_state_dict(self.kept)
-
-    def state_dict(self) -> State:
-        """Return the best value, its epoch and its parameters."""
-        return {**super().state_dict(), "kept": self.kept}
-
-    def load_state_dict(self, state_dict: State) -> None:
-        """Continue from a `state_dict`."""
-        super().load_state_dict(state_dict)
-        self.kept = state_dict["kept"]
 
 
 class BestModel(_BestEpoch):
