@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
-from operator import attrgetter
+from operator import attrgetter, call
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -250,16 +250,21 @@ class Optimizer(Options):
                     found.append((flat if all(chosen) else self._split(flats, flat, chosen), group))
         return found
 
-    def updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
-        """Return the values to subtract the update from, the update, and the new state; all arguments may be nodes."""
+    def updated(
+        self, p: Array, g: Array, state: State, group: Group, t: int, run: Callable[..., Any] = call
+    ) -> tuple[Array, Array, State]:
+        """Return the values to subtract the update from, the update, and the new state; all arguments may be nodes.
+
+        Every formula is evaluated by `run`, which `trace` replaces.
+        """
         coupled, decoupled = self.decay(group)
         if coupled or group["maximize"]:
-            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=coupled)
-        update, state = self.rule(g, *state, **self.arguments(self.rule_options, group, p, t))
+            g = run(descent_direction, g, p, maximize=group["maximize"], weight_decay=coupled)
+        update, state = run(self.rule, g, *state, **self.arguments(self.rule_options, group, p, t))
         if group["cautious"]:
-            update = cautious_step(update, g)
+            update = run(cautious_step, update, g)
         if decoupled:
-            p = decayed(p, lr=group["lr"], weight_decay=decoupled)
+            p = run(decayed, p, lr=group["lr"], weight_decay=decoupled)
         return p, update, state
 
     @staticmethod

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optim.typing import Data, Group, Parameter, Rule
+from optim.typing import Data, Parameter, Rule
 
-from .decay import cautious_step, decayed, descent_direction
 from .flat_params import label, raw_gradient
 
 RECORD = "record_"  # name of `Reader.add` in the executed source
@@ -80,18 +79,10 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
     t, names = flat.t + 1, optimizer.state_names
     saved = flat.member_states(names)[i]
     state = [saved.get(n) for n in names] if flat.states else optimizer.initial_state(p, group)
-    coupled, decoupled = optimizer.decay(group)
     reader = Reader(p.shape, index)
     for known, value in [("p", p), ("g", g), *zip(names, state, strict=True)]:
         reader.add(known, "before the step", value)
-    if group["maximize"] or coupled:
-        g = reader.run(descent_direction, [g, p], {"maximize": group["maximize"], "weight_decay": coupled})
-    options = optimizer.arguments(optimizer.rule_options, group, p, t)
-    step, _ = reader.run(optimizer.rule, [g, *state], options, ("step",))
-    if group["cautious"]:
-        step = reader.run(cautious_step, [step, g], {})
-    if decoupled:
-        p = reader.run(decayed, [p], {"lr": group["lr"], "weight_decay": decoupled})
+    p, step, _ = optimizer.updated(p, g, state, group, t, reader.run)
     reader.add("p", "p - step", p - step)
     where = f"[{', '.join(map(str, np.atleast_1d(index)))}]" if p.shape else ""
     return Trace(f"{type(optimizer).__name__}, step {t}, {name}{where}", reader.terms)
@@ -116,20 +107,10 @@ class Reader:
         if isinstance(value, (float, int, np.generic)) and not isinstance(value, bool):
             self.terms.append(Term(name, formula, float(value)))
 
-    def run(self, function: Rule, given: list[Data], options: Group, returned: tuple[str, ...] = ()) -> Any:
-        """Return the value of a function, and add each of its assignments as a term.
-
-        Parameters
-        ----------
-        function : callable
-            A function or method.
-        given, options : list, dict
-            Its arguments by position and by keyword.
-        returned : tuple of str
-            Names for the first returned values, which are added as terms as well.
-        """
+    def run(self, function: Rule, *given: Data, **options: Any) -> Any:
+        """Return the value of a function or method, and add each of its assignments as a term."""
         bare = getattr(function, "__func__", function)
-        tree = Recording(returned).visit(ast.parse(textwrap.dedent(inspect.getsource(bare))))
+        tree = Recording().visit(ast.parse(textwrap.dedent(inspect.getsource(bare))))
         scope = {**bare.__globals__, RECORD: self.add}
         exec(compile(ast.fix_missing_locations(tree), "<rule>", "exec"), scope)  # noqa: S102 - the source of the rule
         owner = [] if bare is function else [function.__self__]  # type: ignore[attr-defined]
@@ -137,10 +118,7 @@ class Reader:
 
 
 class Recording(ast.NodeTransformer):
-    """Inserts calls of `Reader.add` after the assignments of a function, and before ``return`` for named results."""
-
-    def __init__(self, returned: tuple[str, ...]) -> None:
-        self.returned = returned
+    """Inserts calls of `Reader.add` after the assignments of a function, and before a rule returns its update."""
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         """Add every name that an assignment binds; of ``a, b = x, y`` each with its own formula."""
@@ -151,9 +129,9 @@ class Recording(ast.NodeTransformer):
         return [node, *map(_recorded, map(ast.unparse, names), formulas, names)]
 
     def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
-        """Add the returned values that have no name of their own."""
-        named = zip(self.returned, _parts(node.value), strict=False)
-        return [*[_recorded(name, part, part) for name, part in named if ast.unparse(part) != name], node]
+        """Add the update, the first of two values, unless it has a name."""
+        step, *states = _parts(node.value)
+        return [_recorded("step", step, step), node] if states and ast.unparse(step) != "step" else [node]
 
 
 def _parts(node: Any) -> list[ast.expr]:
