@@ -293,7 +293,8 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
         """Take one step that decreases the sum of squares, and return half the sum."""
         o, x = self.param_groups[0], self.read()
         f, r, pullback = start
-        jacobian = np.array([pullback(unit) for unit in np.eye(len(r))], dtype=float).reshape(len(r), len(x))
+        rows = [pullback(np.eye(1, len(r), k)[0]) for k in range(len(r))]
+        jacobian = np.array(rows, dtype=float).reshape(len(r), len(x))
         gram, g = jacobian.T @ jacobian, jacobian.T @ r
         if not g.any():
             return f

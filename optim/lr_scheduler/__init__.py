@@ -11,14 +11,13 @@
 `functions` contains the curves; `preview` and `sparkline` show a schedule without an optimizer.
 """
 
-from . import anneal, base, combine, curve, cycle, decay, functions, plateau
+from . import anneal, base, combine, curve, cycle, decay, functions
 from .anneal import *
 from .base import *
 from .combine import *
 from .curve import *
 from .cycle import *
 from .decay import *
-from .plateau import *
 
 __all__ = ["functions"]
 __all__ += anneal.__all__
@@ -27,4 +26,3 @@ __all__ += combine.__all__
 __all__ += curve.__all__
 __all__ += cycle.__all__
 __all__ += decay.__all__
-__all__ += plateau.__all__
