@@ -83,8 +83,8 @@ class Optimizer(Options):
     needs_closure: ClassVar[bool] = False
     """True if `step` evaluates the loss several times, or needs products, and therefore needs a closure."""
     needs_product: ClassVar[Literal["", "hessian", "jacobian"]] = ""
-    """'hessian' if the closure returns a pair: the loss, and a function that multiplies lists of arrays by its Hessian,
-    as `autograd.hessian_product` makes it; 'jacobian' if it returns residuals and a function of their cotangents."""
+    """'hessian' if the closure returns the loss and a function that multiplies lists of arrays by its Hessian, as
+    `autograd.hessian_product` makes it; 'jacobian' if it returns residuals and a function of their cotangents."""
     decoupled_decay: ClassVar[bool] = False
     """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient; rules that have
     the argument ``weight_decay`` apply it themselves."""

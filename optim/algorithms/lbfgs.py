@@ -67,7 +67,7 @@ class LBFGS(WholeBatch):
         if group["max_eval"] is None:
             group["max_eval"] = group["max_iter"] * 5 // 4
 
-    def descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
         """Take up to `max_iter` steps until a stopping criterion is met, and return the last loss."""
         o = self.param_groups[0]
         f, g, _ = start
@@ -83,11 +83,11 @@ class LBFGS(WholeBatch):
                 break
             if o["line_search_fn"]:
                 limit = o["max_eval"] - evaluations
-                point, used = self.searched((f, g, None), d, t, evaluate, limit, o["tolerance_change"])
+                point, used = self._searched((f, g, None), d, t, evaluate, limit, o["tolerance_change"])
                 evaluations += used
                 memory["t"], f, g = point.t, point.f, point.g
             else:
-                self.write(self.read() + t * d)
+                self._write(self._read() + t * d)
                 if iteration == o["max_iter"]:
                     break
                 f, g, _ = evaluate()
@@ -122,7 +122,7 @@ class LBFGS(WholeBatch):
         return q, o["lr"]
 
     @staticmethod
-    def empty_memory(size: int, dtype: Any) -> StateDict:
+    def _empty_memory(size: int, dtype: Any) -> StateDict:
         """Return the memory before the first step."""
         arrays = {"d": np.zeros(size, dtype), "previous_gradient": np.zeros(size, dtype)}
         pairs = dict.fromkeys(("directions", "steps"), np.zeros((0, size), dtype))

@@ -21,7 +21,7 @@ Evaluate = Callable[[], Evaluation]
 
 
 class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
-    """Base class of optimizers that move all parameters as one vector; a subclass defines `descend`."""
+    """Base class of optimizers that move all parameters as one vector; a subclass defines `_descend`."""
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
@@ -48,79 +48,79 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
             The loss that the closure computed first.
         """
         closure = require_closure(self, closure)
-        before, losses = self.read(), list[Any]()
-        memory = dict(self.memory or self.empty_memory(before.size, before.dtype))
+        before, losses = self._read(), list[Any]()
+        memory = dict(self.memory or self._empty_memory(before.size, before.dtype))
 
         def evaluate() -> Evaluation:
-            loss, point = self.evaluated(closure())
+            loss, point = self._evaluated(closure())
             losses.append(loss)
             return point
 
         try:
             f, g, product = evaluate()
             if not self.skip_nonfinite or (np.isfinite(f) and np.isfinite(g).all()):
-                f = self.descend((f, g, product), evaluate, memory)
+                f = self._descend((f, g, product), evaluate, memory)
         except BaseException:
-            self.write(before)
+            self._write(before)
             raise
-        if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all() and np.isfinite(self.read()).all()):
-            self.write(before)
+        if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all() and np.isfinite(self._read()).all()):
+            self._write(before)
             self.skip(nonfinite(self.parameters))
             return losses[0]
         self.memory = memory
         self.step_count: int = self.step_count + 1
         return losses[0]
 
-    def evaluated(self, found: Any) -> tuple[Any, Evaluation]:
+    def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:
         """Return the loss, and its value and gradient with the sign of a minimization, from a closure's result."""
         loss, product = closure_pair(self, found) if self.needs_product else (found, None)
         sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
         value = sign * loss_of(self, loss)
-        gradient = self.joined([p.grad for p in self.parameters])
-        return loss, (value, sign * gradient, product and (lambda v: sign * self.joined(product(self.parts(v)))))
+        gradient = self._joined([p.grad for p in self.parameters])
+        return loss, (value, sign * gradient, product and (lambda v: sign * self._joined(product(self._parts(v)))))
 
-    def descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
-        """Move from the evaluated point by `write` and `evaluate`, update the memory, and return the last loss."""
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
+        """Move from the evaluated point by `_write` and `evaluate`, update the memory, and return the last loss."""
         raise NotImplementedError
 
-    def along(self, evaluate: Evaluate, x: Array, d: Array, t: float) -> Point:
+    def _along(self, evaluate: Evaluate, x: Array, d: Array, t: float) -> Point:
         """Return the point at distance t on the line from x along d."""
-        self.write(x + t * d)
+        self._write(x + t * d)
         f, g, _ = evaluate()
         return Point(t, f, g, float(g @ d))
 
-    def searched(
+    def _searched(
         self, start: Evaluation, d: Array, t: float, evaluate: Evaluate, limit: int, tolerance: float
     ) -> tuple[Point, int]:
         """Move along a direction, first by t times it, until the strong Wolfe conditions hold."""
-        x, (f, g, _) = self.read(), start
-        at, reach = functools.partial(self.along, evaluate, x, d), float(np.max(np.abs(d)))
+        x, (f, g, _) = self._read(), start
+        at, reach = functools.partial(self._along, evaluate, x, d), float(np.max(np.abs(d)))
         point, used = strong_wolfe(at, Point(0.0, f, g, float(g @ d)), t, reach, limit, tolerance)
-        self.write(x + point.t * d)
+        self._write(x + point.t * d)
         return point, used
 
     # -- all parameters as one vector --------------------------------------------------------------------------------
 
-    def read(self) -> Array:
+    def _read(self) -> Array:
         """Return all parameters as one vector."""
         return np.concatenate([np.asarray(p.data) for p in self.parameters], axis=None)
 
-    def write(self, x: Array) -> None:
+    def _write(self, x: Array) -> None:
         """Set all parameters."""
-        for p, part in zip(self.parameters, self.parts(x), strict=True):
+        for p, part in zip(self.parameters, self._parts(x), strict=True):
             p.data = part
 
-    def parts(self, x: Array) -> list[Data]:
+    def _parts(self, x: Array) -> list[Data]:
         """Return a vector as values of the shapes and types of the parameters."""
         ends = np.cumsum([np.size(p.data) for p in self.parameters])
         pieces = zip(self.parameters, np.split(x, ends[:-1]), strict=True)
         return [like(piece.reshape(np.shape(p.data)), p.data) for p, piece in pieces]
 
-    def joined(self, values: Iterable[Data]) -> Array:
+    def _joined(self, values: Iterable[Data]) -> Array:
         """Return gradients or similar values, None for zero, as one vector."""
         pairs = zip(self.parameters, values, strict=True)
         arrays = [np.zeros(np.shape(p.data)) if g is None else raw_gradient(g) for p, g in pairs]
-        return np.concatenate(arrays, axis=None, dtype=self.read().dtype)
+        return np.concatenate(arrays, axis=None, dtype=self._read().dtype)
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -140,9 +140,9 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         memory: StateDict = {}
         if given:
-            x = self.read()
-            require_keys(given, owner, *self.empty_memory(0, x.dtype))
-            for name, initial in self.empty_memory(x.size, x.dtype).items():
+            x = self._read()
+            require_keys(given, owner, *self._empty_memory(0, x.dtype))
+            for name, initial in self._empty_memory(x.size, x.dtype).items():
                 value = np.array(given[name], np.asarray(initial).dtype)
                 if value.shape[-1:] != np.shape(initial)[-1:]:
                     raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
@@ -151,7 +151,7 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
         self.memory = memory
 
     @staticmethod
-    def empty_memory(size: int, dtype: Any) -> StateDict:
+    def _empty_memory(size: int, dtype: Any) -> StateDict:
         """Return the memory before the first step, for vectors of a size and dtype."""
         return {}
 
@@ -209,7 +209,7 @@ class NewtonCG(WholeBatch, needs_product="hessian"):
     max_cg: Count = 100
     max_eval: Count = 20
 
-    def descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
         """Take one step, and return the loss after it."""
         o = self.param_groups[0]
         f, g, product = start
@@ -228,7 +228,7 @@ class NewtonCG(WholeBatch, needs_product="hessian"):
             if np.linalg.norm(r) < min(0.5, math.sqrt(norm)) * norm:
                 break
             d = -r + float(r @ r) / float(before @ before) * d
-        point, _ = self.searched(start, z, o["lr"], evaluate, o["max_eval"], 1e-12)
+        point, _ = self._searched(start, z, o["lr"], evaluate, o["max_eval"], 1e-12)
         return point.f
 
 
@@ -237,7 +237,7 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
 
     ::
 
-        h = -(J' J + mu * I)^-1 J' r;    rho = (decrease of |r|**2) / (the decrease that r + J h predicts)
+        h = -(J' J + mu * I)^-1 J' r;    rho = (decrease of |r|**2) / (that of |r + J h|**2)
         rho > 0:  p += h;  mu *= max(1/3, 1 - (2 rho - 1)**3);  nu = 2
         else:     mu *= nu;  nu *= 2;    compute h again
 
@@ -282,16 +282,16 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
     damping: Positive = 1e-3
     max_eval: Count = 20
 
-    def evaluated(self, found: Any) -> tuple[Any, Evaluation]:
+    def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:
         """Return half the sum of squares twice, with the residuals and the function of a cotangent."""
         residuals, pullback = closure_pair(self, found)
         r = np.asarray(raw_gradient(residuals), dtype=float)
         loss = 0.5 * float(np.sum(r * r))
-        return loss, (loss, r.ravel(), lambda u: self.joined(pullback(u.reshape(r.shape))))
+        return loss, (loss, r.ravel(), lambda u: self._joined(pullback(u.reshape(r.shape))))
 
-    def descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
         """Take one step that decreases the sum of squares, and return half the sum."""
-        o, x = self.param_groups[0], self.read()
+        o, x = self.param_groups[0], self._read()
         f, r, pullback = start
         rows = [pullback(np.eye(1, len(r), k)[0]) for k in range(len(r))]
         jacobian = np.array(rows, dtype=float).reshape(len(r), len(x))
@@ -304,7 +304,7 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
             predicted = f - 0.5 * float(np.sum((r + jacobian @ h) ** 2))
             if predicted <= np.finfo(float).eps * f:  # a minimum within rounding
                 break
-            self.write(x + h)
+            self._write(x + h)
             with np.errstate(over="ignore", invalid="ignore"):  # such a step is rejected
                 value, _, _ = evaluate()
             if (rho := (f - value) / predicted) > 0:
@@ -313,10 +313,10 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
             mu, nu = mu * nu, nu * 2
         else:
             memory.update(mu=mu, nu=nu)
-        self.write(x)
+        self._write(x)
         return f
 
     @staticmethod
-    def empty_memory(size: int, dtype: Any) -> StateDict:
+    def _empty_memory(size: int, dtype: Any) -> StateDict:
         """Return the memory before the first step."""
         return {"mu": 0.0, "nu": 2.0}
