@@ -201,6 +201,8 @@ def _holds_floats(y: Operand) -> bool:
     return isinstance(data, (float, np.ndarray, np.generic)) and np.asarray(data).dtype.kind == "f"
 
 
+# ------------------------------------------------------------------------------------------------------------ gradcheck
+
 TINY = 1e-300
 
 
@@ -496,6 +498,8 @@ def _warn_of_float32(checked: CheckedFunction) -> None:
             stacklevel=4,
         )
 
+
+# --------------------------------------------------------------------------------------------------------------- verify
 
 MOST_PATHS = 20_000
 

@@ -83,6 +83,8 @@ def _op_name(node: Node) -> str:
     return node.op.name if node.op else "a leaf"
 
 
+# ------------------------------------------------------------------------------------------------------ common mistakes
+
 _issued: set[tuple[str, Line | None]] = set()
 
 LARGEST_VALUE = 1e8  # of a variable in a training that does not diverge
@@ -298,6 +300,8 @@ def message_of_constants(root: Node) -> str:
                     )
     return ""
 
+
+# ---------------------------------------------------------------------------------------------------------- nan and inf
 
 CURES = {
     "log": "log(0) is -inf: log1p(x) for log(1 + x), log_softmax or CrossEntropyLoss for the log of a softmax, "

@@ -298,6 +298,8 @@ def left_out(folding: Folding, shown: set[int], silent: bool) -> str:
     return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""
 
 
+# -------------------------------------------------------------------------------------------- differences of two graphs
+
 MOST = 2000  # nodes nearest to the results that are matched by their operations, which takes quadratic time
 
 
@@ -422,6 +424,8 @@ def same_data(node: Node, other: Node) -> bool:
     with np.errstate(all="ignore"):
         return one.shape == two.shape and bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))
 
+
+# ------------------------------------------------------------------------------------ the backward pass as an animation
 
 MOST_NODES = 60  # more would be too small to read, and the file large
 

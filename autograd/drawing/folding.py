@@ -134,6 +134,8 @@ def results_of(
     return roots, recorder
 
 
+# ---------------------------------------------------------------------------------------------------------- repetitions
+
 FEWEST = 3  # repetitions that are folded
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
 CANDIDATES = 64  # lengths of a repetition that are tried at each position

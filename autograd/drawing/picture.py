@@ -85,6 +85,8 @@ def theme_named(name: str) -> Theme:
     return THEMES[name]
 
 
+# ------------------------------------------------------------------------------------------------------------- pictures
+
 FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
 MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
 GRAPH = {"nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": FONT, "fontsize": "10"}

@@ -246,6 +246,8 @@ def _rasterised(svg: str) -> bytes:
     return bytes(png)
 
 
+# ----------------------------------------------------------------------------------------------------------------- TikZ
+
 SHAPE = re.compile(r"<(polygon|polyline|path|ellipse|text)\b([^>]*)>([^<]*)")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 POINT = re.compile(r"(-?[\d.]+)[ ,](-?[\d.]+)")

@@ -153,6 +153,8 @@ class Walkthrough(RecordedPass):
         ]
 
 
+# --------------------------------------------------------------------------------------- the derivation of one gradient
+
 MOST_PATHS = 12  # that are written out
 MOST_TERMS = 12  # of a sum or a product
 LONGEST_PATH = 40
@@ -288,6 +290,8 @@ class Derivation(RecordedPass):
             for path in self.all_paths(step.node):
                 yield [*path, step]
 
+
+# --------------------------------------------------------------------------------------- text, Markdown, LaTeX and HTML
 
 LIMIT = 40  # operations that are shown
 

@@ -185,6 +185,8 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
         return (int(count) if count < 10**18 else None), float(count.log10())
 
 
+# ----------------------------------------------------------------------------------------------- both passes of a graph
+
 T = TypeVar("T")
 
 

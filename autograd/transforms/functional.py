@@ -195,6 +195,9 @@ def one_hot(x: Operand, index: Shape = ()) -> Data:
     return e
 
 
+# ------------------------------------------------------------------------------------------------------- the transforms
+
+
 @replays_what_is_replayed
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Return a function that computes both `f` and its gradient.
