@@ -129,11 +129,7 @@ def absolute(x: Operand) -> Operand:
     return abs(x)
 
 
-@elementwise(
-    1,
-    lambda z, x, y: -round((x - z) / y),
-    scalar="math.fmod(x, y)", sample=((2.1, 2.9), (0.8, 1.0)),
-)  # fmt: skip
+@elementwise(1, lambda z, x, y: -round((x - z) / y), scalar="math.fmod(x, y)", sample=((2.1, 2.9), (0.8, 1.0)))
 def fmod(x: Operand, y: Operand) -> Operand:
     """Return the remainder of ``x / y`` with the sign of `x`, as in C.
 
@@ -178,10 +174,7 @@ def sqrt(x: Operand) -> Operand:
     return xp(x).sqrt(x)
 
 
-@elementwise(
-    lambda y, x: -0.5 * y / x,
-    scalar="1.0 / math.sqrt(x)", sample=POSITIVE,
-)  # fmt: skip
+@elementwise(lambda y, x: -0.5 * y / x, scalar="1.0 / math.sqrt(x)", sample=POSITIVE)
 def rsqrt(x: Operand) -> Operand:
     """Return the reciprocal square root ``1 / sqrt(x)``.
 

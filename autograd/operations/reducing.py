@@ -404,15 +404,12 @@ def _shifted(x: Operand, first: float) -> Operand:
     return concatenate([lead, getitem(x, (..., slice(None, -1)))], -1) if shape[-1] else x
 
 
-def _backward_recurrence(b: Operand, a: Operand) -> Operand:
+def _reverse_scan(b: Operand, a: Operand) -> Operand:
     """Return ``w_k = b_k + a_{k+1} w_{k+1}``, the recurrence from the last element to the first."""
     return flip(_recurrence(flip(b, -1), _shifted(flip(a, -1), 0.0)), -1)
 
 
-@primitive(
-    lambda g, y, b, a: _backward_recurrence(g, a),
-    lambda g, y, b, a: _backward_recurrence(g, a) * _shifted(y, 0.0),
-)
+@primitive(lambda g, y, b, a: _reverse_scan(g, a), lambda g, y, b, a: _reverse_scan(g, a) * _shifted(y, 0.0))
 def _recurrence(b: Operand, a: Operand) -> Operand:
     """Return the linear recurrence ``y_k = b_k + a_k y_{k-1}`` along the last axis, from ``y_0 = b_0``."""
     y = np.array(b, np.result_type(b, a))
@@ -423,7 +420,7 @@ def _recurrence(b: Operand, a: Operand) -> Operand:
 
 def _without_dividing(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
     g, y, x = (moveaxis(a, axis, -1) for a in (g, y, x))
-    return moveaxis(_shifted(y, 1.0) * _backward_recurrence(g, x), -1, axis)
+    return moveaxis(_shifted(y, 1.0) * _reverse_scan(g, x), -1, axis)
 
 
 @primitive(_without_dividing)
@@ -462,7 +459,7 @@ def cumprod(x: Operand, axis: int | None = None) -> Operand:
     return _cumprod(*flat_or_axis(x, axis))
 
 
-def _product_of_others(x: Operand, axis: Axis) -> Operand:
+def _other_products(x: Operand, axis: Axis) -> Operand:
     """Return for each element the product of the others along the axes: those before it times those after it."""
     shape = shape_of(x)
     if shape is None:
@@ -478,9 +475,7 @@ def _product_of_others(x: Operand, axis: Axis) -> Operand:
     return moveaxis(reshape(before * after, shape_tuple(moved)), last, reduced)
 
 
-@primitive(
-    lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis), onnx="ReduceProd"
-)
+@primitive(lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _other_products(x, axis), onnx="ReduceProd")
 def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the product along `axis`, or of all elements, which may be zero.
 
