@@ -61,6 +61,8 @@ class Callback:
 class _BestEpoch(Callback):
     """Base of the callbacks that follow the best value of a measurement over the epochs."""
 
+    restore: bool = False
+
     def __init__(self, watch: str | None, mode: str | None, min_delta: float) -> None:
         if mode not in (None, "min", "max"):
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
@@ -74,7 +76,7 @@ class _BestEpoch(Callback):
     def _forget(self) -> None:
         self.value: float = math.nan
         self.epoch: int = 0
-        self.kept: State | None = None  # the parameters of the best epoch, if they are needed
+        self.kept: State | None = None  # the parameters of the best epoch, if `restore`
 
     def on_train_begin(self, run: Run) -> None:
         """Forget the best epoch of an earlier training, unless this one is resumed."""
@@ -92,10 +94,11 @@ class _BestEpoch(Callback):
         if math.isnan(now) or (self.epoch and not gain > self.min_delta):
             return False
         self.value, self.epoch = now, run.epoch
+        self.kept = run.model.state_dict() if self.restore else None
         return True
 
     def state_dict(self) -> State:
-        """Return the best value, its epoch and its parameters if they are needed."""
+        """Return the best value, its epoch and its parameters, if they are kept."""
         return {"value": self.value, "epoch": self.epoch, "kept": self.kept}
 
     def load_state_dict(self, state_dict: State) -> None:
@@ -146,9 +149,7 @@ class EarlyStopping(_BestEpoch):
 
     def on_epoch_end(self, run: Run) -> None:
         """Keep the parameters if they are the best so far; stop once patience is exhausted."""
-        if self.improved(run):
-            self.kept = run.model.state_dict() if self.restore else None
-        elif run.epoch - self.epoch > self.patience:
+        if not self.improved(run) and run.epoch - self.epoch > self.patience:
             run.stop(f"no improvement for {run.epoch - self.epoch} epochs, best was epoch {self.epoch}")
 
     def on_train_end(self, run: Run) -> None:
