@@ -80,17 +80,11 @@ class Call:
         self._leaves: list[Node] = []
 
     def _program(
-        self,
-        arguments: Arguments,
-        outputs: Sequence[Operand],
-        gradients: Mapping[Node, Cotangent],
-        recording: Recording,
+        self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
     ) -> Program:
         """Return the program."""
-        results = [*outputs, *gradients.values()]
-        return Program(
-            arguments.nodes, results, len(outputs), recording.effects, arguments.names, variables=[*gradients]
-        )
+        results, names = [*outputs, *gradients.values()], given.names
+        return Program(given.nodes, results, len(outputs), recording.effects, names, variables=[*gradients])
 
     def _start(self) -> None:
         """Find the variables that still exist, now that the recorded graph is gone."""

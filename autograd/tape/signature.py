@@ -78,8 +78,6 @@ class Arguments:
         Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
-    are_arrays : bool
-        Whether all are arrays by position.
     described : dict of str to str
         For each argument by name the shape and dtype of an input, or the value of anything else.
     """
@@ -89,7 +87,6 @@ class Arguments:
 
     def __init__(self, function: Function, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> None:
         leaves, _, rebuild = flatten((args, kwargs))
-        self.are_arrays: bool = not kwargs and all(type(a) is np.ndarray for a in args)
         self.names: list[str] = []
         self.nodes: list[Node] = []
         self.described: dict[str, str] = {}
@@ -110,7 +107,7 @@ class Arguments:
 def as_input(a: Operand) -> Data | None:
     """Return a float or array as a node, and anything else unchanged."""
     data = None if isinstance(a, Node) else _input_data(a)
-    return a if data is None or (type(data) is not float and data.dtype == object) else _input(data, a, "")
+    return a if data is None else _input(data, a, "")
 
 
 def _input(data: Data, a: Operand, name: str) -> Node:
@@ -129,16 +126,7 @@ def _input(data: Data, a: Operand, name: str) -> Node:
 def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:
     """Return a name for every leaf of the arguments, from the parameters of the function."""
     try:
-        known = [
-            p.name
-            for p in inspect.signature(function).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        given = inspect.signature(function).bind_partial(*args).arguments
     except (TypeError, ValueError):  # a callable without a signature
-        known = []
-    names: list[str] = []
-    for i, a in enumerate(args):
-        names += flatten(a, known[i] if i < len(known) else f"argument{i}")[1]
-    for name, a in kwargs.items():
-        names += flatten(a, name)[1]
-    return names
+        given = {f"argument{i}": a for i, a in enumerate(args)}
+    return [path for name, a in (*given.items(), *kwargs.items()) for path in flatten(a, name)[1]]

@@ -67,11 +67,7 @@ class StepCall(Call):
             update.after.clear()
 
     def _program(
-        self,
-        arguments: Arguments,
-        outputs: Sequence[Operand],
-        gradients: Mapping[Node, Cotangent],
-        recording: Recording,
+        self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
     ) -> Program:
         if not gradients:
             raise RuntimeError("the loss of a training step depends on no variable: return a loss first")
@@ -93,15 +89,15 @@ class StepCall(Call):
         order = topological_order(*[x for x in results if isinstance(x, Node)])
         arrays, floats = of_kind(before, False), [*of_kind(before, True), *shared.values()]
         options = [x for own in self._options for x in own.used({*order})]
-        names = [*[x.name for x in arrays], *arguments.names, *[x.name for x in (*floats, *options)]]
+        names = [*[x.name for x in arrays], *given.names, *[x.name for x in (*floats, *options)]]
         effects = [*recording.effects, *scalars_of(order, rules.scalars)]
-        inputs = [*arrays, *arguments.nodes, *floats, *options]
+        inputs = [*arrays, *given.nodes, *floats, *options]
         program = Program(inputs, results, len(outputs), effects, names, replaced=replaced)
         self._flats = [update.flat for update in self.updates]
         self._shared = [*shared]
         self._has_floats = len(floats) > len(self.updates)
-        first, last = len(arrays), len(arrays) + len(arguments.nodes)
-        self._has_other_floats = any(type(x._value) is float for x in (*arguments.nodes, *program.variables))
+        first, last = len(arrays), len(arrays) + len(given.nodes)
+        self._has_other_floats = any(type(x._value) is float for x in (*given.nodes, *program.variables))
         self._numbers = [*range(first, last), *program.leaves]
         self._is_in_place = not checks and all(update.is_steady for update in self.updates)
         if self._is_in_place:
@@ -162,7 +158,7 @@ class StepCall(Call):
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
-        machine = self.executor.chosen() if self._is_in_place else None
+        machine = self.executor.machine or self.executor.chosen() if self._is_in_place else None
         if machine is None:
             self._load()
             options = [x for own in self._options for x in own.floats]

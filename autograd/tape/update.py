@@ -175,7 +175,7 @@ class Update:
 
     def is_in_place(self) -> bool:
         """Return whether vector and state, as they were returned, are still in use, and by nothing else."""
-        return self.flat.states is self._known and bool(self.flat.current.is_free(True))
+        return self.flat.states is self._known and self.flat.current.is_free(True)
 
     def vector(self) -> Array:
         """Return the present vector, which may change in place: a copy if something references the parameters."""
