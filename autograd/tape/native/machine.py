@@ -49,8 +49,6 @@ class Machine:
         Two functions that set the floats among the inputs: those that results replace, and the others.
     floats : callable
         Returns the floats that replace inputs.
-    at_once : callable or None
-        Runs all instructions, and returns 1 or, if one of them needs the engine, 0; None if there are calls.
     """
 
     lowering: ClassVar[type[Any]] = LoweredProgram
@@ -77,8 +75,6 @@ class Machine:
         self.setters: dict[int, Any] = {i: self._setter(self._view(inputs[i]), inputs[i].buffer) for i in arrays}
         self._frames: list[Array] = []
         self._segments = self._segmented(lowered.order)
-        has_one = not self.calls and len(self._segments) == 1
-        self.at_once: Any = functools.partial(interpret, self._segments[0]) if has_one else None
         self._gathering: dict[tuple[int, ...], tuple[list[int | Call], Array]] = {}
         self._read = [
             getattr(self._view(x), "item" if x.weak else "copy") if isinstance(x, ShapedArray) else lambda x=x: x

@@ -269,7 +269,7 @@ def test_a_step_in_place_changes_the_memory_of_others_once():
     expected = machine.run(w, x, 0.1)
     machine.place(0, w)
     machine.set([None, x, 0.1])
-    assert machine.at_once() == 1
+    machine.execute()
     np.testing.assert_array_equal(w, expected[1])
     assert machine.results()[0] == expected[0]
 
@@ -280,7 +280,7 @@ def test_results_replace_inputs_that_are_still_read_at_the_end():
     machine, a, b = Machine(program), np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
     machine.place(0, a)
     machine.place(1, b)
-    assert machine.at_once() == 1
+    machine.execute()
     np.testing.assert_array_equal(a, [8.0, 10.0, 12.0])
     np.testing.assert_array_equal(b, [2.0, 3.0, 4.0])
     np.testing.assert_array_equal(machine.results()[3], [4.0, 10.0, 18.0])
