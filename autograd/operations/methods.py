@@ -244,7 +244,7 @@ class ElementwiseMethods(Node):
         self.name = value
 
     # Names of micrograd.
-    label: property = property(attrgetter("name"), _set_name, doc="The name.")
+    label: property = property(attrgetter("name"), _set_name, doc="The name, as micrograd calls it.")
     _prev: property = property(lambda self: tuple(x for x in self.args if isinstance(x, Node)), doc="The operands.")
     _op: property = property(lambda self: "" if self.op is None else self.op.symbol, doc="The operation's symbol.")
 
