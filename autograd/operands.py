@@ -96,7 +96,8 @@ def xp(*xs: Any) -> Any:
 
 
 def as_real(x: Any) -> Any:
-    """Return an array or Tensor of integers or booleans as float64, where it does not overflow; all else unchanged."""
+    """Return integers or booleans of an array, a Tensor or lists as float64, which does not overflow."""
+    x = np.asarray(x) if isinstance(x, (list, tuple)) else x
     return x * 1.0 if getattr(getattr(x, "dtype", None), "kind", "f") in "biu" else x
 
 

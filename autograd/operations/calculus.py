@@ -130,7 +130,7 @@ def _derivative(x: Operand, axis: int, spacing: Any, edge_order: int) -> Operand
         raise ValueError(f"gradient expected {n} coordinates along axis {axis}, got {len(steps) + 1}")
     kind = getattr(x, "dtype", steps.dtype)
     h = steps.reshape((-1,) + (1,) * (len(shape) - axis - 1)).astype(kind if kind.kind == "f" else steps.dtype)
-    slopes = diff(as_real(lists_as_array(x)), axis=axis) / h
+    slopes = diff(as_real(x), axis=axis) / h
     first, last = _along(slopes, axis, None, 1), _along(slopes, axis, -1)
     if n == 2:
         return concatenate([first, last], axis)
@@ -167,7 +167,7 @@ def trapezoid(y: Operand, x: Operand = None, dx: float = 1.0, axis: int = -1) ->
     >>> float(trapezoid([0.0, 1.0, 4.0], x=[0.0, 1.0, 2.0]))
     3.0
     """
-    shape, x, y = shape_tuple(y), as_real(lists_as_array(x)), as_real(lists_as_array(y))
+    shape, x, y = shape_tuple(y), as_real(x), as_real(y)
     (axis,) = axes_of(axis, len(shape))
     if x is None:
         steps: Operand = dx

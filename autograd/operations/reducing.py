@@ -14,18 +14,7 @@ from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one,
 from .elementwise import exp, log, multiply, negative, sqrt, subtract
 from .indexing import diag, flip, getitem, take, take_along_axis
 from .joining import atleast_2d, concatenate
-from .shaping import (
-    astype,
-    axes_of,
-    broadcast_to,
-    expand_dims,
-    flat_or_axis,
-    flatten,
-    lists_as_array,
-    moveaxis,
-    reshape,
-    shape_tuple,
-)
+from .shaping import astype, axes_of, broadcast_to, expand_dims, flat_or_axis, flatten, moveaxis, reshape, shape_tuple
 
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
@@ -689,7 +678,7 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    x, weights = as_real(lists_as_array(x)), as_real(lists_as_array(weights))
+    x, weights = as_real(x), as_real(weights)
     shape = shape_tuple(x)
     if shape_tuple(weights) != shape:
         if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
