@@ -367,27 +367,18 @@ class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's nam
     """
 
     def __init__(self) -> None:
-        self._open: list[contextlib.AbstractContextManager[None]] = []  # one object may be entered several times
+        self._open: list[contextlib.ExitStack] = []  # one object may be entered several times
 
     def __enter__(self) -> None:
-        block = _detecting()
-        block.__enter__()
-        self._open.append(block)
+        detector = _Detector(bool(settled_mode()), {}, (np.geterr(), _held.get()))
+        _held.set(detector.held)
+        np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
+        self._open.append(block := contextlib.ExitStack())
+        block.callback(detector.restore)
+        block.enter_context(watching(detector))
 
-    def __exit__(self, *error: Any) -> bool | None:
-        return self._open.pop().__exit__(*error)
-
-
-@contextlib.contextmanager
-def _detecting() -> Iterator[None]:
-    detector = _Detector(bool(settled_mode()), {}, (np.geterr(), _held.get()))
-    _held.set(detector.held)
-    np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
-    try:
-        with watching(detector):
-            yield
-    finally:
-        detector.restore()
+    def __exit__(self, *error: object) -> None:
+        self._open.pop().close()
 
 
 # NumPy's settings around the block of this context, and the same around that block.
