@@ -1,4 +1,8 @@
-"""Export of models as ONNX files, from their recorded graphs."""
+"""Export of models as ONNX files, from their recorded graphs.
+
+Most operations declare their ONNX operator, or a composition, in their decorator.  The forms in this module are those
+that depend on shapes and parameters.
+"""
 
 from __future__ import annotations
 
@@ -223,6 +227,9 @@ def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
                 f"the exported model computes another {name!r} than {type(model).__name__}: when evaluating, forward "
                 "must depend on its inputs only, and not draw random values"
             )
+
+
+# ------------------------------------------------------------------------------------ recorded operations as ONNX nodes
 
 
 Form: TypeAlias = Callable[["Builder", Node], str]  # returns the name of the value of a node

@@ -243,6 +243,9 @@ def threshold(input: Operand, threshold: float, value: float) -> Operand:
     return _hard_threshold(input, threshold=float(threshold), value=float(value))
 
 
+# --------------------------------------------------------------------------------------------------- smooth activations
+
+
 ROOT_HALF = math.sqrt(0.5)
 DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715  # Hendrycks & Gimpel 2016, section 2

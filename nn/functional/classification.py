@@ -304,6 +304,9 @@ def one_hot(target: Operand, num_classes: int = -1) -> Operand:
     return (t[..., None] == np.arange(count)).astype(np.int64)
 
 
+# ---------------------------------------------------------------------------------------------------------- two classes
+
+
 @elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log", sample=(0.1, 0.9))
 def clamped_log(p: Operand) -> Operand:
     """Logarithm of a probability, at least -100."""

@@ -173,6 +173,9 @@ def categorical_focal_loss(
     return reduced(-alpha * ag.sum(t * (1.0 - ag.exp(log_p)) ** gamma * log_p, axis=-1), reduction)
 
 
+# ------------------------------------------------------------------------------------------------------------ distances
+
+
 LEAST_SQUARE = 1e-12  # added to the squared lengths in `cosine_embedding_loss`, as PyTorch does
 
 

@@ -231,6 +231,9 @@ class EMA:
         self.others = [np.array(array) for array in state_dict["others"]]
 
 
+# ------------------------------------------------------------------------------------------ targets, losses and metrics
+
+
 def objective(
     y: Array, weight: Array | None, classes: int | None, label_smoothing: float = 0.0
 ) -> tuple[Array, Loss, dict[str, Metric]]:

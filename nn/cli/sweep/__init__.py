@@ -236,6 +236,9 @@ def _digest(name: str) -> str:
         return ""
 
 
+# ---------------------------------------------------------------------------------------------------------- the command
+
+
 MAX_ROWS = 20
 TABLE_OPTIONS = (
     "--target", "--task", "--drop", "--kinds", "--missing", "--delimiter", "--header", "--no-header", "--encoding",
@@ -336,6 +339,9 @@ def _report(
     if interrupted:
         out(f"{len(mine)} of {len(plan.trials)} trials are finished; repeat the command to continue")
     return status
+
+
+# ---------------------------------------------------------------------------------------------------------- the results
 
 
 class Records:

@@ -50,6 +50,7 @@ class Verdict:
         return f"{self.kind.capitalize()}{where}: {self.evidence}.\n  Cure: {self.cure}."
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """All findings about a training, worst first.
 
@@ -71,9 +72,8 @@ class Report:
     False
     """
 
-    def __init__(self, verdicts: list[Verdict], summary: str) -> None:
-        self.verdicts: list[Verdict] = verdicts
-        self.summary: str = summary
+    verdicts: list[Verdict]
+    summary: str
 
     @property
     def kinds(self) -> list[str]:

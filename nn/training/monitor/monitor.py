@@ -33,6 +33,7 @@ BINS = 41
 SPOTS = 100  # elements per array in a histogram, evenly spaced
 REACH = 6.0  # the outermost bins lie at sinh(6) = 200 standard deviations of the first sample
 TINY = 1e-30  # below, the squares of float32 have no digits left
+
 NOT_SAMPLED = (Dropout, Flatten, Identity)  # their outputs repeat their inputs
 RECTIFIERS = (ReLU, ReLU6, Threshold)
 SATURATION: dict[type[Module], tuple[float, float]] = {
@@ -393,6 +394,9 @@ def _activity(module: Module, a: Array, flat: Array) -> dict[str, Any]:
     for low, high in [bounds for kind, bounds in SATURATION.items() if isinstance(module, kind)]:
         found["saturated"] = (np.count_nonzero(flat < low) + np.count_nonzero(flat > high)) / flat.size
     return found
+
+
+# ---------------------------------------------------------------------------------------------- the state as few arrays
 
 
 def packed(monitor: Monitor) -> State:

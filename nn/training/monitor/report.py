@@ -173,6 +173,9 @@ def short(number: float) -> str:
     return "0" if abs(number) < 1e-9 else f"{number:.2g}"
 
 
+# ------------------------------------------------------------------------------------------------------------- the page
+
+
 if TYPE_CHECKING:
     from .monitor import Monitor
 
