@@ -277,6 +277,12 @@ def _position(b: Builder, node: Node, kind: str) -> str:
     return b.add("Reshape", found, b.integers(*_shape(node)))
 
 
+def _cumsum(b: Builder, node: Node) -> str:
+    name, axis = b.value(node.args[0]), node.params["axis"]
+    name = b.add("Reshape", name, b.integers(-1)) if axis is None else name
+    return b.add("CumSum", name, b.constant(np.int64(axis or 0)))
+
+
 def _where(b: Builder, node: Node) -> str:
     mask, x, y = node.args
     return b.add("Where", b.value(mask, np.bool_), b.value(x, _dtype(node)), b.value(y, _dtype(node)))
@@ -431,10 +437,8 @@ def _index(b: Builder, part: Operand) -> str:
 
 
 FORMS: dict[str, Form] = {
-    "affine": _affine, "astype": _cast, "cast": _cast, "concatenate": _concatenate, "einsum": _einsum, "pad": _pad,
-    "broadcast_to": _expand,
-    "cumsum": lambda b, node: b.add("CumSum", b.value(node.args[0]), b.constant(np.int64(node.params["axis"]))),
-    "fmod": lambda b, node: operator(b, node, "Mod", fmod=1),
+    "affine": _affine, "astype": _cast, "broadcast_to": _expand, "cast": _cast, "concatenate": _concatenate,
+    "cumsum": _cumsum, "einsum": _einsum, "fmod": lambda b, node: operator(b, node, "Mod", fmod=1), "pad": _pad,
     "getitem": _getitem, "reshape": _reshape, "stack": _stack, "swapaxes": _transpose, "transpose": _transpose,
     "tril": _triangle, "triu": _triangle, "where": _where,
 }  # fmt: skip
