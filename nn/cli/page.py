@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nn import metrics
+from nn.data.notation import MISSING
 from nn.files import write_text
 from nn.show.plotting import (
     confusion_figure,
@@ -27,6 +28,7 @@ from nn.typing import Array, Figure, Settings
 from .folder import Trained
 from .resuming import UNRELATED
 
+MAX_LINES = 30  # of the columns of a table
 MOST_CELLS = 20_000_000  # rows times columns predicted for the importance of columns
 
 
@@ -106,14 +108,26 @@ def write_page(
     low, high = assessment.intervals[score]
     headline = f"<b>{score} {value:.3f}</b> (95 % interval {low:.3f} to {high:.3f}): {html.escape(assessment.verdict)}."
     parts = [f'<div class="verdict{" good" if good else ""}">{headline}</div>', *assessment.parts()]
+    shown = [
+        *lines[:MAX_LINES],
+        *([f"... and {len(lines) - MAX_LINES} more columns"] if len(lines) > MAX_LINES else []),
+    ]
+    parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in shown), "</ul>"]
     if history.epochs:
         parts += ["<h2>Epochs</h2>", svg(history_figure(history)), _epochs(history)]
     parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
-    parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
     result = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
-    shown = {key: value for key, value in run.settings.items() if key not in UNRELATED and value not in ("", [], {})}
-    parts += ["<h2>Settings</h2>", html_table((), [[key, str(value)] for key, value in (shown | result).items()])]
+    settings = {key: value for key, value in (run.settings | result).items() if key not in UNRELATED}
+    rows = [[key, _shown(value)] for key, value in settings.items() if value not in ("", [], {}, [*MISSING])]
+    parts += ["<h2>Settings</h2>", html_table((), rows)]
     write_text(path, document(title, parts))
+
+
+def _shown(value: object) -> object:
+    """Return the value of a setting as a reader writes it."""
+    if isinstance(value, list | dict):
+        return ", ".join(f"{key}: {value[key]}" if isinstance(value, dict) else str(key) for key in value)
+    return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 def _epochs(history: History) -> str:

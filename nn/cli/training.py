@@ -24,11 +24,10 @@ from nn.training.solvers import EMA, Ensemble, objective, recipe, scheduled, sol
 from nn.typing import Array, Print, Settings
 
 from .folder import Trained, as_json, built, diverged
-from .page import Assessment, write_page
+from .page import MAX_LINES, Assessment, write_page
 from .resuming import Recipe, locked
 
 MIN_ROWS = 8
-MAX_LINES = 30  # of the columns of a table
 
 
 class Run:
@@ -75,7 +74,7 @@ class Run:
         self.encoder: TableEncoder = TableEncoder(used)
         self.X: Array = self.encoder.fit(table, present[self.rows["train"]])[present]
         self.header: bool = table.header
-        self.lines: list[str] = [str(column) for i, column in enumerate(every) if i != position]
+        self.lines: list[str] = [*table.notes, *(str(column) for i, column in enumerate(every) if i != position)]
         self._report(table, len(contents) - len(present))
 
     def _read_target(self, table: Cells) -> tuple[int | None, Cells]:
@@ -98,7 +97,7 @@ class Run:
         left_out = f"; {without} row{'s' * (without > 1)} without it left out" if without else ""
         size = f"{len(self.y)} rows, {len(self.encoder.columns)} columns, {self.X.shape[1]} features"
         self.log(f"{table.path}: {size}" + (f", {table.encoding}" if table.encoding != "utf-8" else ""))
-        self.log("\n".join([*table.notes, f"target: {self.name!r} ({kind}){left_out}"]))
+        self.log(f"target: {self.name!r} ({kind}){left_out}")
         shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
         if more := len(self.lines) - len(shown):
             shown.append(f"... and {more} more columns, shown by --columns")

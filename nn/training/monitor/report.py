@@ -180,16 +180,19 @@ if TYPE_CHECKING:
     from .monitor import Monitor
 
 STYLE = """
+:root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#1d2733;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:1.8rem 0 .5rem}
 .summary{color:#55606e;margin-top:0}
 .verdict{border-left:4px solid #c8402f;background:#fdf3f1;padding:.5rem .9rem;margin:.6rem 0}
 .verdict b{color:#a52d1e} .good{border-color:#2e9e5b;background:#f0f9f3} .good b{color:#1f7a43}
 .cure{color:#3d4855}
-svg{max-width:100%;height:auto} table{border-collapse:collapse;font-size:13px;margin:.4rem 0}
-td,th{padding:.2rem .8rem;border-bottom:1px solid #e3e7ec;text-align:right}
+svg{max-width:100%;height:auto}
+table{border-collapse:collapse;font-size:13px;margin:.4rem 0;display:block;overflow-x:auto}
+td,th{padding:.2rem .8rem;border-bottom:1px solid #e3e7ec;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
 pre{background:#f4f6f8;padding:.7rem .9rem;overflow-x:auto;font-size:13px}
+@media print{body{max-width:none;margin:0} svg,tr,.verdict{break-inside:avoid} h2{break-after:avoid}}
 """
 
 

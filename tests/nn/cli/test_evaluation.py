@@ -38,7 +38,10 @@ def test_train_compares_with_baselines_and_writes_one_page(table, capsys):
     assert "The model is better than always 'no' (accuracy 0." in out
     assert "a linear model (accuracy" in out
     page = Path("run/report.html").read_text(encoding="utf-8")
-    headings = ["Scores on the test rows", "Calibration", "Importance of columns", "Epochs", "Diagnosis", "Data"]
+    for key, value in (("hidden", "64, 64"), ("refit", "no")):
+        assert f"<td>{key}</td><td>{value}</td>" in page
+    assert "#n/a" not in page  # the default list of words for a missing value
+    headings = ["Scores on the test rows", "Calibration", "Importance of columns", "Data", "Epochs", "Diagnosis"]
     places = [page.index(f"<h2>{heading}") for heading in headings]
     assert places == sorted(places)
     assert page.count("<svg") == 5
