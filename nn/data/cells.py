@@ -154,6 +154,8 @@ def read_cells(
     for line, row in kept:
         if len(row) != width:
             raise ValueError(f"{path}, line {line}: this line has {len(row)} cells, and the first one has {width}")
+    if all(len(cell) > 2 and cell[0] == cell[-1] == "'" for cell in first):
+        first = [cell[1:-1] for cell in first]
     names = _unique(first if header else [""] * width)
     if labels is not None:
         names = [f"x{i + 1}" for i in range(width - 1)] + ["target"]

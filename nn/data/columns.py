@@ -23,7 +23,7 @@ MIN_MISSING = 5  # missing values in the training rows that justify a column of 
 MIN_VALUES = 10  # distinct values of a numeric column in which at most MAX_ODD words stand for a missing one
 MAX_ODD = 2
 IDENTIFIER = re.compile(
-    r"(.*[\W_])?(id|uuid|guid|index|idx|no\.?|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|.*nr\.?|#"
+    r"(.*[\W_])?(id|identifier|uuid|guid|index|idx|no\.?|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|.*nr\.?|#"
 )
 PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
     "days": lambda days: days,

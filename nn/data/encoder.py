@@ -136,7 +136,7 @@ def encode_target(path: str, column: Column, cells: Contents, task: str = "auto"
     values = column.parse(cells) if column.kind == "number" else np.array([np.nan] * len(texts))
     rows = np.flatnonzero(~np.isnan(values) if column.kind == "number" else [cell != "" for cell in texts])
     if not len(rows):
-        raise ValueError(f"{path}: the target {name!r} is missing in every row")
+        raise ValueError(f"{path}: the target {name!r} is missing in every row; choose another by --target")
     values, found = values[rows], [texts[i] for i in rows]
     labels, indices = class_indices(found)
     if task == "auto":
