@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import nn
-from autograd import Value, draw, play
+from autograd import Tensor, Value, draw, play
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "pictures"
@@ -77,10 +77,16 @@ def film(path: Path) -> None:
 def examples() -> dict[str, object]:
     """Return the first example of the README, and one step of a training: its layers, and both passes."""
     model, criterion = nn.MLP(2, [3, 1], activation="tanh", rng=1), nn.BCEWithLogitsLoss()
-    x, y = np.array([[0.5, -1.0], [1.0, 2.0]]), np.array([[1.0], [0.0]])
+    x, y = np.array([[0.5, -1.0], [1.0, 2.0]]), Tensor([[1.0], [0.0]], name="y")
+
+    def loss(z):
+        found = criterion(z, y)
+        found.name = "loss"
+        return found
+
     return {
         "first": draw(first_example()),
-        "layers": draw(model, x, loss=lambda z: criterion(z, y), zoom="layers", gradients=False),
+        "layers": draw(model, x, loss=loss, zoom="layers", gradients=False),
         "passes": nn.draw_passes(model),
     }
 

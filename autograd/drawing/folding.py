@@ -398,7 +398,9 @@ class Levels:
             a, b = self.folding.chain(parent), self.folding.chain(k)
             depth = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
             ends = a[depth] if depth < len(a) else parent, b[depth] if depth < len(b) else k  # type: ignore[assignment]
-        far = self.place[ends[1]] - self.place[ends[0]] if ends[0] in self.place else 0  # 0: used in many places
+        # 0: leaves used in many places, and the outputs of a group, each of which may go to another operation
+        known = ends[0] in self.place and not (isinstance(ends[0], Group) and isinstance(ends[1], int))
+        far = self.place[ends[1]] - self.place[ends[0]] if known else 0
         self._wires.setdefault(ends[1], set()).add(far if far <= LONGEST else LONGEST + 1)
 
     def _signature(self, element: Element) -> int:

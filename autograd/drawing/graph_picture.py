@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -146,8 +145,7 @@ class GraphPicture:
             )
             for fraction in (-1.0, -0.01, 0.0, 0.01, 1.0)
         ]  # fmt: skip
-        for tail, head in pairwise(cells):
-            self.picture.edge(tail, head, style="invis")
+        self.picture.rows.append(cells)
 
     def write(self, shown: set[int], outer: int | None = None) -> Picture:
         """Add the boxes shown, and dashed boxes for hidden ancestors, inside the frame `outer` if given."""

@@ -207,6 +207,13 @@ def test_scalars_of_a_batch_are_folded_to_one_example_of_one_neuron():
     assert ag.draw(model, x[:1], zoom="scalars").message == ""
 
 
+def test_loss_of_many_outputs_is_folded():
+    model = nn.MLP(4, [5, 10], rng=0)
+    picture = ag.draw(model, np.ones((3, 4)), zoom="scalars", loss=lambda z: (z * z).mean()).picture
+    assert picture.count < 80
+    assert "× 29" in picture.dot()  # the squares of 30 outputs, and their sum
+
+
 def test_large_models_are_folded():
     picture = ag.draw(nn.MLP(64, [32, 10], rng=0), np.ones((1, 64)), zoom="scalars")
     assert "are repetitions, marked ×" in picture.message
