@@ -107,7 +107,7 @@ for size, rate in ((1, 0.02), (20, 0.2), (400, 0.5)):
             optimizer.zero_grad()
             criterion(model(points[rows]), targets[rows]).backward()
             optimizer.step()
-    curves[f"{size} rows a step"] = np.linspace(0, 5, len(found)), found
+    curves[f"{size} row{'s' * (size > 1)} a step"] = np.linspace(0, 5, len(found)), found
     print(f"{size:3} rows a step: {5 * len(points) // size:4} steps, loss {found[-1]:.3f}")
 lines("07_rows_per_step", curves, "passes over the rows", "loss of all rows", log=True)
 assert curves["20 rows a step"][1][-1] < curves["400 rows a step"][1][-1]

@@ -60,7 +60,8 @@ def text(x: float, y: float, content: object, anchor: str = "middle", **attribut
 def ticks(low: float, high: float, log: bool) -> np.ndarray:
     """Return about five round numbers between two limits, which are exponents of ten on a logarithmic axis."""
     if log and high - low < 2:
-        exponents = np.arange(math.floor(low), math.ceil(high))[:, None] + np.log10([1, 2, 5])
+        digits = [1, 2, 5] if high - low > 0.7 else [1, 1.5, 2, 3, 4, 5, 6, 8]
+        exponents = np.arange(math.floor(low), math.ceil(high))[:, None] + np.log10(digits)
         return exponents[(exponents > low) & (exponents < high)]
     power = 10.0 ** math.floor(math.log10((high - low) / 5))
     step = next(power * f for f in (1, 2, 5, 10) if (high - low) / (power * f) <= 5.5)

@@ -281,7 +281,7 @@ const Panels = (() => {
           range.max = Math.max(range.max, x);
           range.value = x;
         }
-        if (document.activeElement !== box) box.value = shortened(x);
+        if (document.activeElement !== box) box.value = Number.isFinite(x) ? shortened(x) : "";
         role.value = state.roles[k];
         setText(lock, locked ? "Locked" : "Lock");
         lock.setAttribute("aria-pressed", String(locked));
