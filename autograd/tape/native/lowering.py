@@ -1,6 +1,8 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,7 +209,7 @@ def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction
         yield Run(run, run[0].dims[0])
 
 
-def _local(run: Run, buffer: int, size: int) -> bool:
+def _is_local(run: Run, buffer: int, size: int) -> bool:
     """Return whether a buffer that only a run uses can be held block by block."""
     pairs = [pair for i in run.instructions for pair in zip(i.operands, i.steps, strict=False)]
     return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
@@ -222,29 +224,38 @@ class Layout(Arena):
         The instructions.
     fixed : set of int
         Buffers with memory of their own.
+
+    Attributes
+    ----------
+    offsets : dict of int to int
+        The offset of each buffer.
+    local : set of int
+        Buffers that a run holds block by block.  Few of them at a time fit into the first-level cache.
     """
 
     def __init__(self, lowered: Lowered, fixed: set[int]) -> None:
-        self.offsets: dict[int, int] = {}
-        self.local: set[int] = set()  # buffers that a run holds block by block
         super().__init__()
-        first: dict[int, int] = {}
-        last: dict[int, int] = {}
-        for i, item in enumerate(lowered.order):
-            for buffer in _buffers(item):
-                first.setdefault(buffer, i)
-                last[buffer] = i
-        sizes = list(lowered.code.sizes)
-        ends: dict[int, list[int]] = {}
-        self.offsets.update({buffer: self.taken(sizes[buffer]) for buffer in sorted(fixed)})  # and never released
-        for i, item in enumerate(lowered.order):
-            for buffer in dict.fromkeys(_buffers(item)):
-                if buffer in fixed or first[buffer] != i:
-                    continue
-                if isinstance(item, Run) and last[buffer] == i and _local(item, buffer, lowered.code.sizes[buffer]):
-                    sizes[buffer] = lowered.code.sizes[buffer] // item.length * BLOCK
+        self.local: set[int] = set()
+        sizes, times = list(lowered.code.sizes), 0
+        self.offsets: dict[int, int] = {buffer: self.taken(sizes[buffer]) for buffer in sorted(fixed)}
+        spans: dict[int, tuple[int, int]] = {}  # the times of the first and the last use
+        uses = Counter(chain(*map(_buffers, lowered.order)))
+        for item in lowered.order:
+            begin, parts = times, item.instructions if isinstance(item, Run) else [item]
+            inside = Counter(_buffers(item))
+            times += len(parts)
+            for time, part in enumerate(parts, begin):
+                for buffer in _buffers(part):
+                    spans[buffer] = spans.get(buffer, (time, time))[0], time
+            for buffer in inside.keys() - fixed if isinstance(item, Run) else ():
+                if inside[buffer] == uses[buffer] and _is_local(item, buffer, sizes[buffer]):
+                    sizes[buffer] = sizes[buffer] // item.length * BLOCK
                     self.local.add(buffer)
-                self.offsets[buffer] = self.taken(sizes[buffer])
-                ends.setdefault(last[buffer], []).append(buffer)
-            for buffer in ends.pop(i, ()):
+                else:
+                    spans[buffer] = min(begin, spans[buffer][0]), times - 1
+        events = [(time, which, buffer) for buffer, span in spans.items() for which, time in enumerate(span)]
+        for _, is_last, buffer in sorted([event for event in events if event[2] not in fixed]):
+            if is_last:
                 self.release(self.offsets[buffer], sizes[buffer])
+            else:
+                self.offsets[buffer] = self.taken(sizes[buffer])
