@@ -260,7 +260,8 @@ def compile(
     The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
 
     Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
-    the program.
+    the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`, `optim.AdaHessian`) get one
+    that replays programs of the gradients and of products with the Hessian.
 
     If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
     machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of

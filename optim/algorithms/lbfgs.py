@@ -61,17 +61,11 @@ class LBFGS(WholeBatch):
     history_size: Count = 100
     line_search_fn: Literal["strong_wolfe"] | None = None
 
-    def check_group(self, group: Group) -> None:
-        """Raise ValueError if there is another group: the direction depends on all parameters."""
-        super().check_group(group)
-        if group["max_eval"] is None:
-            group["max_eval"] = group["max_iter"] * 5 // 4
-
     def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
         """Take up to `max_iter` steps until a stopping criterion is met, and return the last loss."""
         o = self.param_groups[0]
         f, g, _ = start
-        evaluations = 1
+        evaluations, most = 1, o["max_eval"] or o["max_iter"] * 5 // 4
         done = float(np.max(np.abs(g), initial=0.0)) <= o["tolerance_grad"]
         for iteration in range(1, o["max_iter"] + 1):
             if done:
@@ -82,7 +76,7 @@ class LBFGS(WholeBatch):
             if float(g @ d) > -o["tolerance_change"]:
                 break
             if o["line_search_fn"]:
-                limit = o["max_eval"] - evaluations
+                limit = most - evaluations
                 point, used = self._searched((f, g, None), d, t, evaluate, limit, o["tolerance_change"])
                 evaluations += used
                 memory["t"], f, g = point.t, point.f, point.g
@@ -94,7 +88,7 @@ class LBFGS(WholeBatch):
                 evaluations += 1
             done = (
                 float(np.max(np.abs(g))) <= o["tolerance_grad"]
-                or evaluations >= o["max_eval"]
+                or evaluations >= most
                 or float(np.max(np.abs(memory["t"] * d))) <= o["tolerance_change"]
                 or abs(f - previous) < o["tolerance_change"]
             )

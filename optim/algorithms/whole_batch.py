@@ -1,6 +1,5 @@
 """Methods for whole batches that move all parameters together: `NewtonCG`, `LevenbergMarquardt`, and their base."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -83,19 +82,19 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
         """Move from the evaluated point by `_write` and `evaluate`, update the memory, and return the last loss."""
         raise NotImplementedError
 
-    def _along(self, evaluate: Evaluate, x: Array, d: Array, t: float) -> Point:
-        """Return the point at distance t on the line from x along d."""
-        self._write(x + t * d)
-        f, g, _ = evaluate()
-        return Point(t, f, g, float(g @ d))
-
     def _searched(
         self, start: Evaluation, d: Array, t: float, evaluate: Evaluate, limit: int, tolerance: float
     ) -> tuple[Point, int]:
         """Move along a direction, first by t times it, until the strong Wolfe conditions hold."""
         x, (f, g, _) = self._read(), start
-        at, reach = functools.partial(self._along, evaluate, x, d), float(np.max(np.abs(d)))
-        point, used = strong_wolfe(at, Point(0.0, f, g, float(g @ d)), t, reach, limit, tolerance)
+
+        def at(t: float) -> Point:
+            self._write(x + t * d)
+            f, g, _ = evaluate()
+            return Point(t, f, g, float(g @ d))
+
+        first, reach = Point(0.0, f, g, float(g @ d)), float(np.max(np.abs(d)))
+        point, used = strong_wolfe(at, first, t, reach, limit, tolerance)
         self._write(x + point.t * d)
         return point, used
 
