@@ -427,7 +427,7 @@ class GradientSum:
         ValueError
             If a gradient has another shape than its parameter.
         """
-        self._pack(rows if weigh else None)
+        self._pack(rows if weigh else 1.0)
         self.send[self.flags.stop :] = [rows, *beside]
         flat = np.empty(self.length, self.kind)
         self.comm.Allreduce(self.send, flat)
@@ -435,16 +435,12 @@ class GradientSum:
         if divide and total > 0:
             np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
         for p, there, view, kind in zip(self.parameters, present, self._views(flat), self.dtypes, strict=True):
-            if not there:
-                p.grad = None
-            elif kind is None:
-                p.grad = float(view)
-            else:
-                p.grad = view if view.dtype == kind else view.astype(kind)
+            value = float(view) if kind is None else view.astype(kind, copy=False)
+            p.grad = value if there else None
         return total, others
 
-    def _pack(self, weight: float | None) -> None:
-        """Copy the gradients into the send vector, followed by a 1 for each gradient that exists."""
+    def _pack(self, weight: float) -> None:
+        """Store the weighted gradients in the send vector, followed by a 1 for each gradient that exists."""
         there = []
         for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
             g = raw_gradient(p.grad)
@@ -456,10 +452,7 @@ class GradientSum:
                 name = label(p, i)
                 check_unchanged(np.asarray(p.data), slot.shape, self.dtypes[i] or np.float64, name)
                 check_gradient(g, slot.shape, name)
-            if weight is None:
-                slot[...] = g
-            else:
-                np.multiply(g, weight, out=slot, casting="same_kind")
+            np.multiply(g, weight, out=slot, casting="same_kind")
         self.send[self.flags] = there
 
 

@@ -150,6 +150,16 @@ def test_the_gradient_is_the_mean_over_the_rows_of_all_ranks(size):
         assert loss == pytest.approx(everything.sum() / len(everything), rel=1e-14)
 
 
+def test_optimizers_of_products_are_refused_on_several_ranks():
+    def work(comm):
+        DistributedOptimizer(optim.Lookahead(optim.NewtonCG([parameter(1.0)])), comm)
+
+    for error in on_ranks(2, work):
+        assert isinstance(error, ValueError)
+        assert "needs products with derivatives over all rows" in str(error)
+    DistributedOptimizer(optim.NewtonCG([parameter(1.0)]), Alone())
+
+
 def test_ranks_have_equal_weight_by_default_and_reduce_once_per_step():
     def work(comm):
         p = parameter(0.0, grad=[float(comm.rank)])
