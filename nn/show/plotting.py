@@ -177,11 +177,12 @@ def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric
     """Return a figure of parallel coordinates, a line for each choice of settings in the colour of its metric."""
     shown = [row for row in rows if row[metric] is not None and np.isfinite(row[metric])]
     values = np.array([row[metric] for row in shown])
+    aside = 0.08 * (values.argsort().argsort() / max(len(values) - 1, 1) - 0.5)  # equal settings side by side
     axes, columns = new_axes(1.8 * len(names) + 2.6, 3.8), []
     for x, name in enumerate(names):
         levels = sorted({row[name] for row in shown}, key=lambda level: (isinstance(level, str), level))
         heights = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
-        columns.append([heights[row[name]] for row in shown])
+        columns.append([heights[row[name]] + shift for row, shift in zip(shown, aside, strict=True)])
         for level, y in heights.items():
             axes.annotate(literal(str(level), 16), (x, y), xytext=(-6, 0), textcoords="offset points", ha="right",
                           va="center", fontsize=8, bbox={"color": "white", "pad": 1})  # fmt: skip
