@@ -56,3 +56,12 @@ def test_methods_for_whole_batches_include_the_penalty(name, epochs):
     centred, target = X - X.mean(0), Y - Y.mean(0)
     ridge = np.linalg.solve(2 * centred.T @ centred / 64 + np.eye(3), 2 * centred.T @ target / 64)
     np.testing.assert_allclose(next(iter(model.parameters())).data.T, ridge, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "newtoncg", "sophia"])
+def test_averages_of_optimizers_with_closures_train(name):
+    model = nn.MLP(3, [1], rng=0)
+    history = fit(
+        model, nn.MSELoss(), EMA(solver(name, model), 0.5), (X, Y), epochs=12, batch_size=64, rng=0, progress=False
+    )
+    assert history["loss"][-1] < history["loss"][0]
