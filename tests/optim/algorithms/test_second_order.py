@@ -298,3 +298,32 @@ def test_psgd_kron_takes_arrays_of_any_number_of_axes_and_zero_gradients():
         optimizer.step()
         assert p.data.shape == shape
         assert np.sum((x - p.data) * x) > 0
+
+
+@each(["AdaHessian", "Sophia", "NewtonCG", "LevenbergMarquardt"], range(5))
+def test_an_interrupt_in_closure_or_product_changes_nothing(name, after):
+    p, calls = Parameter(np.array([1.0, -2.0])), []
+
+    def counted():
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        calls.append(0)
+
+    def product(v):
+        counted()
+        return [3 * x for x in v] if isinstance(v, list) else [v]
+
+    def closure():
+        counted()
+        p.grad = 2 * p.data**3
+        return (p.data.copy() if name == "LevenbergMarquardt" else 0.5 * float(np.sum(p.data**4))), product
+
+    optimizer = getattr(optim, name)([p])
+    before = repr(optimizer.state_dict())
+    try:
+        optimizer.step(closure)
+    except KeyboardInterrupt:
+        assert p.data.tolist() == [1.0, -2.0]
+        assert repr(optimizer.state_dict()) == before
+    else:
+        assert after >= {"AdaHessian": 2, "Sophia": 2, "NewtonCG": 3, "LevenbergMarquardt": 4}[name]
