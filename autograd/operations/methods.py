@@ -39,8 +39,8 @@ _ABOUT_NUMBERS = {
     "histogram", "histogram_bin_edges", "isclose", "nonzero", "unique",
 }  # fmt: skip
 _WITHOUT_GRADIENT = _ABOUT_NUMBERS | {
-    "array2string", "array_repr", "array_str", "can_cast", "empty_like", "may_share_memory", "ndim", "ones_like",
-    "result_type", "shape", "shares_memory", "size", "zeros_like",
+    "array2string", "array_repr", "array_str", "can_cast", "empty_like", "iscomplex", "iscomplexobj", "isreal",
+    "isrealobj", "may_share_memory", "ndim", "ones_like", "result_type", "shape", "shares_memory", "size", "zeros_like",
 }  # fmt: skip
 
 

@@ -268,7 +268,8 @@ def test_norm_of_a_matrix_is_numpy_s(ord):
 @pytest.mark.parametrize(
     ("ask", "answer"),
     [(np.shape, (3, 3)), (np.ndim, 2), (np.size, 9), (lambda t: np.allclose(t, A), True),
-     (lambda t: np.array_equal(t, A), True), (lambda t: np.zeros_like(t).sum(), 0.0)],
+     (lambda t: np.array_equal(t, A), True), (lambda t: np.zeros_like(t).sum(), 0.0),
+     (np.iscomplexobj, False), (lambda t: np.isreal(t).all(), True)],
 )  # fmt: skip
 def test_questions_without_a_gradient_are_answered(ask, answer):
     assert ask(Tensor(A, requires_grad=True)) == answer
