@@ -354,8 +354,6 @@ class GradientSum:
         With ``.data`` and ``.grad``; the same number and shapes on every rank.
     comm : communicator
         Communicator of all ranks.
-    beside : int
-        Number of additional values summed in the same message.
 
     Notes
     -----
@@ -371,14 +369,14 @@ class GradientSum:
     >>> from types import SimpleNamespace
     >>> from optim.distributed import Alone
     >>> p = SimpleNamespace(data=np.zeros(2), grad=np.array([3.0, 6.0]))  # sums over three rows
-    >>> add_up = GradientSum([p], Alone(), beside=1)
+    >>> add_up = GradientSum([p], Alone())
     >>> add_up(rows=3, beside=[7.0])
     (3.0, [7.0])
     >>> p.grad
     array([1., 2.])
     """
 
-    def __init__(self, parameters: Sequence[Parameter], comm: Comm, beside: int = 0) -> None:
+    def __init__(self, parameters: Sequence[Parameter], comm: Comm) -> None:
         self.parameters: list[Parameter] = list(parameters)
         self.comm: Comm = comm
         arrays = [np.asarray(p.data) for p in self.parameters]
@@ -388,16 +386,7 @@ class GradientSum:
         self.dtypes: list[np.dtype[Any] | None] = [
             p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
         ]
-        ends = [0, *itertools.accumulate(a.size for a in arrays)]
-        self.places: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
-        self.end: int = ends[-1]
-        self.flags: slice = slice(ends[-1], ends[-1] + len(arrays))
-        self.length: int = self.flags.stop + 1 + beside
-        self.send: Array = np.zeros(self.length, self.kind)
-        self.slots: list[Array] = self._views(self.send)
-
-    def _views(self, flat: Array) -> list[Array]:
-        return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
+        self.ends: list[int] = [0, *itertools.accumulate(a.size for a in arrays)]
 
     def __call__(
         self, rows: float, beside: Sequence[float] = (), *, weigh: bool = False, divide: bool = True
@@ -427,33 +416,36 @@ class GradientSum:
         ValueError
             If a gradient has another shape than its parameter.
         """
-        self._pack(rows if weigh else 1.0)
-        self.send[self.flags.stop :] = [rows, *beside]
-        flat = np.empty(self.length, self.kind)
-        self.comm.Allreduce(self.send, flat)
-        present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
+        grads = [self._gradient(i) for i in range(len(self.parameters))]
+        parts = [
+            np.zeros(shape, self.kind) if g is None else g * rows if weigh else g
+            for g, shape in zip(grads, self.shapes, strict=True)
+        ]
+        send = np.concatenate([*parts, [g is not None for g in grads], [rows, *beside]], None, dtype=self.kind)
+        flat = np.empty_like(send)
+        self.comm.Allreduce(send, flat)
+        end, beyond = self.ends[-1], self.ends[-1] + len(grads)
+        summed, present, (total, *others) = flat[:end], flat[end:beyond].tolist(), flat[beyond:].tolist()
         if divide and total > 0:
-            np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
-        for p, there, view, kind in zip(self.parameters, present, self._views(flat), self.dtypes, strict=True):
-            value = float(view) if kind is None else view.astype(kind, copy=False)
-            p.grad = value if there else None
+            summed /= total
+        places = itertools.starmap(slice, itertools.pairwise(self.ends))
+        for p, there, at, shape, kind in zip(self.parameters, present, places, self.shapes, self.dtypes, strict=True):
+            if not there:
+                p.grad = None
+            elif kind is None:
+                p.grad = float(summed[at][0])
+            else:
+                p.grad = summed[at].reshape(shape).astype(kind, copy=False)
         return total, others
 
-    def _pack(self, weight: float) -> None:
-        """Store the weighted gradients in the send vector, followed by a 1 for each gradient that exists."""
-        there = []
-        for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
-            g = raw_gradient(p.grad)
-            there.append(g is not None)
-            if g is None:
-                slot[...] = 0
-                continue
-            if np.shape(g) != slot.shape:
-                name = label(p, i)
-                check_unchanged(np.asarray(p.data), slot.shape, self.dtypes[i] or np.float64, name)
-                check_gradient(g, slot.shape, name)
-            np.multiply(g, weight, out=slot, casting="same_kind")
-        self.send[self.flags] = there
+    def _gradient(self, i: int) -> Data:
+        """Return the gradient of a parameter; raise ValueError if it has another shape than its parameter."""
+        p, shape = self.parameters[i], self.shapes[i]
+        g = raw_gradient(p.grad)
+        if g is not None and np.shape(g) != shape:
+            check_unchanged(np.asarray(p.data), shape, self.dtypes[i] or np.float64, label(p, i))
+            check_gradient(g, shape, label(p, i))
+        return g
 
 
 class DistributedOptimizer(Wrapper):
@@ -545,7 +537,7 @@ class DistributedOptimizer(Wrapper):
         if self.comm.size == 1 and not summed:
             return loss
         if self._sum is None or len(self._sum.parameters) != len(self.parameters):
-            self._sum = GradientSum(self.parameters, self.comm, beside=1)
+            self._sum = GradientSum(self.parameters, self.comm)
         total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=not summed)
         return losses / total if total else 0.0
 

@@ -263,7 +263,7 @@ class Stepper:
             known = {id(p) for p in self.parameters}
             held = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.parameters += [p for p in held if id(p) not in known]
-            self.add_up: GradientSum = GradientSum(self.parameters, self.comm, beside=4)
+            self.add_up: GradientSum = GradientSum(self.parameters, self.comm)
 
     def prepare(self, whole: bool, with_output: bool) -> None:
         """Choose whether compiled steps include the update and leave `.grad` alone, and whether they return outputs."""

@@ -188,7 +188,7 @@ def test_a_gradient_missing_on_all_ranks_stays_none():
 def test_dtypes_are_kept_and_float16_is_summed_in_float32():
     def work(comm):
         parameters = [parameter(1.0, grad=[0.5], dtype=t) for t in (np.float16, np.float32)]
-        add_up = GradientSum(parameters, comm, beside=1)
+        add_up = GradientSum(parameters, comm)
         assert add_up.kind == np.float32
         assert add_up(rows=2, beside=[0.25], divide=False) == (4.0, [0.5])
         return [(p.grad.dtype.name, p.grad.tolist()) for p in parameters]
