@@ -24,19 +24,13 @@ MOST = 6  # frames of activations; of more layers, evenly spaced ones
 def monitor_figure(monitor: Monitor, path: FilePath | None = None) -> Figure:
     """Draw the measurements of a monitor, save the figure if a path is given, and return it."""
     layers = shown_layers(monitor)
-    rows = 2 + (len(layers) > 0)
-    figure = new_figure(11, 3.6 * rows)
-    grid = figure.add_gridspec(rows, 1)
-    top = grid[0].subgridspec(1, 2)
-    middle = grid[1].subgridspec(1, 2)
-    losses(figure.add_subplot(top[0]), monitor)
-    gradient_flow(figure.add_subplot(top[1]), monitor)
-    update_ratios(figure.add_subplot(middle[0]), monitor)
-    gradient_norms(figure.add_subplot(middle[1]), monitor)
-    if layers:
-        frames = grid[2].subgridspec(1, len(layers))
-        for i, name in enumerate(layers):
-            activations(figure.add_subplot(frames[i]), monitor, name, first=i == 0)
+    figure = new_figure(11, 10.8 if layers else 7.2)
+    parts = figure.subfigures(2 + bool(layers), 1, squeeze=False)[:, 0]
+    frames = [*parts[0].subplots(1, 2), *parts[1].subplots(1, 2)]
+    for draw, axes in zip((losses, gradient_flow, update_ratios, gradient_norms), frames, strict=True):
+        draw(axes, monitor)
+    for i, name in enumerate(layers):
+        activations(parts[2].add_subplot(1, len(layers), i + 1), monitor, name, first=i == 0)
     return saved(figure, path)
 
 
