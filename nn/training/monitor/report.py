@@ -130,9 +130,10 @@ def gradient_norms(axes: Axes, monitor: Monitor) -> None:
 
 def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     """Draw the distribution of a module's outputs, a column per sample."""
-    seen = [s for s in monitor.samples if name in s.layers]
+    at = [i for i, s in enumerate(monitor.samples) if name in s.layers]
+    seen = [monitor.samples[i] for i in at]
     counts = np.array([s.counts[f"output {name}"] for s in seen], float).T
-    edges = monitor.histogram(name)[1]
+    edges = monitor.histogram(name, at=at[-1])[1]
     some = np.flatnonzero(counts.sum(axis=1))
     low, high = max(some[0] - 1, 0), min(some[-1] + 2, len(counts))
     steps = np.array([s.step for s in seen])
