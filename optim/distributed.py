@@ -430,12 +430,8 @@ class GradientSum:
             summed /= total
         places = itertools.starmap(slice, itertools.pairwise(self.ends))
         for p, there, at, shape, kind in zip(self.parameters, present, places, self.shapes, self.dtypes, strict=True):
-            if not there:
-                p.grad = None
-            elif kind is None:
-                p.grad = float(summed[at][0])
-            else:
-                p.grad = summed[at].reshape(shape).astype(kind, copy=False)
+            g = float(summed[at][0]) if kind is None else summed[at].reshape(shape).astype(kind, copy=False)
+            p.grad = g if there else None
         return total, others
 
     def _gradient(self, i: int) -> Data:
