@@ -57,10 +57,9 @@ class StepCall(Call):
         self.optimizer: Any = optimizer
         self._transform = transform
         self._memory: list[Array] = []  # vectors of parameters, each followed by the arrays of its state
-        # `CHANGED` and the number of steps when the machine had worked in the memory of the optimizer.
+        # `CHANGED` and the number of steps when the machine had taken the last step, with the present options.
         self._placed: object = None
         self._steps: int = -1
-        self._is_written = False  # whether the machine has the present options
         super().__init__(function, arguments, grad_enabled=True)
         for update in self.updates:
             update.before.clear()  # which keep the recorded graph alive
@@ -97,7 +96,6 @@ class StepCall(Call):
         self._shared = [*shared]
         self._has_floats = len(floats) > len(self.updates)
         first, last = len(arrays), len(arrays) + len(given.nodes)
-        self._has_other_floats = any(type(x._value) is float for x in (*given.nodes, *program.variables))
         self._numbers = [*range(first, last), *program.leaves]
         self._is_in_place = not checks and all(update.is_steady for update in self.updates)
         if self._is_in_place:
@@ -145,35 +143,30 @@ class StepCall(Call):
             return reason
         for own in self._options:
             if own.read(own.group) != own.seen:
-                self._is_written = False
+                self._placed = None
                 if not own.is_valid():
                     return "an option of the optimizer has another value"
         self._is_placed = self._placed is CHANGED[0] and self._steps == self.optimizer.step_count
         for update in self.updates:
-            if not update.is_in_place():
-                self._is_placed = False
-                if not update.is_valid():
-                    return "the state of the optimizer has other parts"
+            flat, is_known = update.flat, update.flat.states is update.known
+            self._is_placed = self._is_placed and is_known and flat.current.is_free(True)
+            if not is_known and not update.is_valid():
+                return "the state of the optimizer has other parts"
         return ""
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
         machine = self.executor.machine or self.executor.chosen() if self._is_in_place else None
         if machine is None:
-            self._load()
-            options = [x for own in self._options for x in own.floats]
-            leaves = [x._value for x in self._leaves]
-            found = self.executor.run(*self._memory, *inputs, *self._floats, *options, *leaves)
+            found = self.executor.run(*self._data(inputs))
             self._store(found, sources)
             return self._result(found)
-        if not self._is_placed:
-            self._place(machine)
-        if not self._is_written or self._has_other_floats:
-            machine.write_floats[1](*self._others(inputs))
-            self._is_written = True
-        data = (*inputs, *[x._value for x in self._leaves]) if self._leaves else inputs
-        for write, x in zip(self._writers, data):  # noqa: B905 - strict costs 0.2 us a step
-            write(x)
+        if self._is_placed and self._writers:
+            data = (*inputs, *[x._value for x in self._leaves]) if self._leaves else inputs
+            for write, x in zip(self._writers, data):  # noqa: B905 - strict costs 0.2 us a step
+                write(x)
+        else:
+            self._place(machine, inputs)
         machine.execute()
         if self._is_placed and not self._has_floats:
             self.optimizer.complete(self._flats, {})
@@ -187,29 +180,28 @@ class StepCall(Call):
         self._memory = [x for update in self.updates for x in (update.vector(), *update.new_arrays)]
         return super().first_result(sources)
 
-    def _load(self) -> None:
-        """Find the arrays that may change in place, and the floats that are replaced."""
+    def _data(self, inputs: Sequence[Data | None]) -> list[Any]:
+        """Return the data of all inputs of the program, which begin with the memory that may change in place."""
         group, floats, self._memory = self.optimizer.param_groups[0], list[float](), list[Array]()
         for update in self.updates:
-            own, numbers = update.state()
-            self._memory += update.vector(), *own
+            arrays, numbers = update.state()
+            self._memory += update.vector(), *arrays
             floats += update.flat.t + 1.0, *numbers
-        self._floats = [*floats, *[group[name] for name in self._shared]]
+        floats += [group[name] for name in self._shared]
+        return [*self._memory, *inputs, *floats, *self._others()]
 
-    def _others(self, inputs: Sequence[Data]) -> list[float]:
-        """Return the floats of a run that no results replace: arguments, options and variables from outside."""
-        found = [x for x in inputs if type(x) is float]
-        for own in self._options:
-            found += own.floats
-        return found + [x._value for x in self._leaves if type(x._value) is float]
+    def _others(self) -> list[Data]:
+        """Return the options, and the data of variables from outside."""
+        return [*[x for own in self._options for x in own.floats], *[x._value for x in self._leaves]]
 
-    def _place(self, machine: Any) -> None:
-        """Let the machine work in the memory of the optimizer."""
-        self._load()
+    def _place(self, machine: Any, inputs: Sequence[Data | None]) -> None:
+        """Let the machine work in the memory of the optimizer, and set the other inputs that are given."""
+        data, count = self._data(inputs), len(self._memory)
         for number, x in enumerate(self._memory):
             machine.place(number, x)
-        machine.write_floats[0](*self._floats)
-        self._writers = [machine.setters.get(i, _not_alone) for i in self._numbers]
+        machine.set([*[None] * count, *data[count:]])
+        writers = [machine.setters.get(i) for i in self._numbers]
+        self._writers = [] if None in writers else writers  # floats are set together
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Store the results, unless gradients are nonfinite and such steps are skipped."""
@@ -237,12 +229,8 @@ class StepCall(Call):
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
         others = self._scheduled(len(rows), scheduler)
-        if not self._is_placed:
-            self._place(machine)
-        machine.write_floats[1](*others[0])
-        self._is_written = False
-        for write, x in zip(self._writers[len(arrays) :], self._leaves, strict=True):
-            write(x._value)
+        self._place(machine, [None] * len(arrays))
+        self._placed = None  # the machine goes on with other options
         floats = None if scheduler is None else np.array(others)
         done, losses = machine.execute_many(arrays, self._numbers[0], rows[: len(others)], floats)
         if done < len(others) and before is not None:  # an error stopped the machine
@@ -252,7 +240,6 @@ class StepCall(Call):
             self._scheduled(done, scheduler)
         if done:
             self._complete(machine.floats(), done)
-            self._placed, self._steps = CHANGED[0], self.optimizer.step_count
         return np.asarray(losses, float).reshape(done)
 
     def _scheduled(self, times: int, scheduler: Any) -> list[list[float]]:
@@ -260,7 +247,7 @@ class StepCall(Call):
         optimizer, taken, found = self.optimizer, self.optimizer.step_count, list[list[float]]()
         try:
             while len(found) < times and all([own.is_valid() for own in self._options]):  # noqa: C419
-                found.append(self._others(()))
+                found.append([x for x in self._others() if type(x) is float])
                 if scheduler is None:
                     return found * times
                 optimizer.step_count += 1  # which schedules compare with their own count
@@ -268,7 +255,3 @@ class StepCall(Call):
         finally:
             optimizer.step_count = taken
         return found
-
-
-def _not_alone(x: float) -> None:
-    """Write nothing: all floats are written together."""

@@ -83,7 +83,7 @@ class Options:
     """
 
     def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
-        self.group = group
+        self.group: dict[str, Any] = group
         names = [name for name in group if name not in ("params", "param_names") and name not in without]
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
         self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
@@ -135,6 +135,8 @@ class Update:
         The vector, the step count and the parts of the state: nodes in place of arrays and floats.
     new_arrays : list of ndarray
         Memory for the arrays of the state after the first step.
+    known : list or None
+        The state by blocks that `state` and `complete` stored.
     is_steady : bool
         Whether the state has the same parts after the step, so that it can change in place.
     """
@@ -143,7 +145,7 @@ class Update:
         self.flat: Any = flat
         parts = _whole(optimizer.initialized(flat, group))
         self._kinds = [*map(type, parts)]
-        self._known: object = None  # the last state by blocks
+        self.known: object = None
         # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
         data, self._names = (flat.read().copy(), flat.t + 1.0, *parts), ("parameters", "t", *optimizer.state_names)
         self.before: list[Any] = [
@@ -171,11 +173,7 @@ class Update:
 
     def is_valid(self) -> bool:
         """Return whether the state has the parts that were recorded."""
-        return self.flat.states is self._known or [*map(type, self.flat.states[0])] == self._kinds
-
-    def is_in_place(self) -> bool:
-        """Return whether vector and state, as they were returned, are still in use, and by nothing else."""
-        return self.flat.states is self._known and self.flat.current.is_free(True)
+        return [*map(type, self.flat.states[0])] == self._kinds
 
     def vector(self) -> Array:
         """Return the present vector, which may change in place: a copy if something references the parameters."""
@@ -188,7 +186,7 @@ class Update:
 
     def state(self) -> tuple[list[Array], list[float]]:
         """Return the arrays of the present state, which may change in place, and its floats."""
-        if self.flat.states is not self._known:
+        if self.flat.states is not self.known:
             self._store([x.copy() if isinstance(x, np.ndarray) else x for x in _whole(self.flat.states)])
         return self._arrays, self._floats
 
@@ -206,7 +204,7 @@ class Update:
         self._floats = [x for x in parts if isinstance(x, float)]
         blocks = self.flat.blocks
         self.flat.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
-        self._known = self.flat.states if [*map(type, parts)] == self._kinds else None
+        self.known = self.flat.states if [*map(type, parts)] == self._kinds else None
 
 
 def are_floats(parts: Sequence[Any]) -> list[bool | None]:

@@ -96,7 +96,7 @@ class LoweredProgram(Lowered):
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
         self.results[:] = self._results([self.values[r] for r in program.results])
-        self.replaced |= {self.inputs[number].buffer for number in program.repeated}
+        self.replaced.update([self.inputs[number].buffer for number in program.repeated])
         self._replace(program.repeated)
         self.order[:] = list(_in_runs(list(map(self._placed, self.code.instructions))))
 
