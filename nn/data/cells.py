@@ -139,19 +139,19 @@ def read_cells(
     words = {"", *(word.lower() for word in missing)}
     labels = _class_names([row for _, row in found])
     notes = _trim(found) if labels is None else []
-    _pad(rows := [row for _, row in found])
-    first, *body = rows
+    _pad([row for _, row in found])
+    first = found[0][1]
     if header is None:
         named = bool(expected) and set(expected) <= set(first)
-        header = labels is None and (named or _has_header(first, body[:DETECTION_LINES], words))
-    kept = [(line, row) for (line, _), row in zip(found, rows, strict=True)][int(header or labels is not None) :]
-    if header:
-        kept, more = _below_header(first, kept, words)
-        notes += more
-    if not kept:
-        raise ValueError(f"{path}: the file has no rows after line {found[0][0]}")
-    width = len(kept[0][1] if labels else first)
-    for line, row in kept:
+        body = [row for _, row in found[1 : DETECTION_LINES + 1]]
+        header = labels is None and (named or _has_header(first, body, words))
+    if header or labels:
+        top, _ = found.pop(0)
+        notes += _trim_below(first, found, words) if header else []
+    if not found:
+        raise ValueError(f"{path}: the file has no rows after line {top}")
+    width = len(found[0][1] if labels else first)
+    for line, row in found:
         if len(row) != width:
             raise ValueError(f"{path}, line {line}: this line has {len(row)} cells, and the first one has {width}")
     if all(len(cell) > 2 and cell[0] == cell[-1] == "'" for cell in first):
@@ -159,8 +159,8 @@ def read_cells(
     names = _unique(first if header else [""] * width)
     if labels is not None:
         names = [f"x{i + 1}" for i in range(width - 1)] + ["target"]
-    columns: list[Contents] = [_without(words, column) for column in zip(*(row for _, row in kept), strict=True)]
-    return Cells(path, names, columns, [line for line, _ in kept], header, labels, delimiter, encoding, notes)
+    columns: list[Contents] = [_without(words, column) for column in zip(*(row for _, row in found), strict=True)]
+    return Cells(path, names, columns, [line for line, _ in found], header, labels, delimiter, encoding, notes)
 
 
 def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
@@ -262,18 +262,15 @@ def _trim(found: list[tuple[int, list[str]]]) -> list[str]:
     return notes
 
 
-def _below_header(
-    header: list[str], rows: list[tuple[int, list[str]]], missing: set[str]
-) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """Return the rows without a line of units below the header and without repeated headers, and what was removed."""
-    repeated = [line for line, row in rows if row == header]
-    notes = [f"line {line} left out: it repeats the header" for line in repeated]
-    rows = [pair for pair in rows if pair[1] != header] if repeated else rows
-    few = [row for _, row in rows[: DETECTION_LINES if len(header) < DETECTION_LINES else 3]]
+def _trim_below(header: list[str], found: list[tuple[int, list[str]]], missing: set[str]) -> list[str]:
+    """Remove a line of units below the header, and repeated headers; return what was removed."""
+    notes = [f"line {line} left out: it repeats the header" for line, row in found if row == header]
+    if notes:
+        found[:] = [(line, row) for line, row in found if row != header]
+    few = [row for _, row in found[: DETECTION_LINES if len(header) < DETECTION_LINES else 3]]
     if len(few) > 2 and all(_kind(cell) == "word" for cell in few[0]) and sum(_over_numbers(*few, missing=missing)) > 1:
-        notes.append(f"line {rows[0][0]} left out: it has words such as units above columns of numbers")
-        rows = rows[1:]
-    return rows, notes
+        notes.append(f"line {found.pop(0)[0]} left out: it has words such as units above columns of numbers")
+    return notes
 
 
 def _over_numbers(first: list[str], *rows: list[str], missing: set[str]) -> list[bool]:
@@ -291,7 +288,8 @@ def _pad(rows: list[list[str]]) -> None:
     first, *others = rows
     width = len(others[0]) if others else 0
     if width > 2 and not any(row[-1] for row in others) and (len(first) < width or not first[-1]):
-        rows[:] = [row[: width - 1] if len(row) == width else row for row in rows]
+        for row in rows:
+            del row[width - 1 :]
     elif others and all(len(row) == len(first) + 1 for row in others):
         first.insert(0, "")
 
