@@ -186,10 +186,10 @@ class Estimator(Protocol):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         given = self._target(y)
-        array = self._first_inputs(X) if first else self._inputs(X)
+        weight = checked_weights(sample_weight, len(given))
+        array = self._first_inputs(X, weight) if first else self._inputs(X)
         if len(array) != len(given):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(array), len(given)]}")
-        weight = checked_weights(sample_weight, len(given))
         if weight is not None:
             array, given, weight = array[weight > 0], given[weight > 0], weight[weight > 0]
         if first:
@@ -273,12 +273,13 @@ class Estimator(Protocol):
         """The scaling of the features."""
         return self._encoder.scale
 
-    def _first_inputs(self, X: ArrayLike) -> Array:
+    def _first_inputs(self, X: ArrayLike, weight: Array | None) -> Array:
         """Return the features as an array, after determining how the columns of a data frame are encoded."""
         table = table_of(X, self.categorical_features)
         columns = [] if table is None else used_columns(table, self.categorical_features)
         self._encoder: TableEncoder = TableEncoder(columns)
-        array = checked_inputs(X if table is None else self._encoder.fit(table), type(self).__name__)
+        rows = None if weight is None or len(weight) != len(table.lines if table else ()) else np.flatnonzero(weight)
+        array = checked_inputs(X if table is None else self._encoder.fit(table, rows), type(self).__name__)
         self.n_features_in_: Any = array.shape[1] if table is None else len(table.names)
         names = feature_names(X)
         if names is not None:

@@ -316,6 +316,16 @@ def test_data_frame_of_words_and_missing_values_is_encoded():
         nn.MLPRegressor().fit(Frame(a=np.full(400, np.nan)), y)
 
 
+def test_rows_of_weight_zero_do_not_change_the_encoding_of_a_data_frame():
+    X, y = mixed_frame(120)
+    weight = np.arange(120) % 3 > 0
+    kept = Frame({name: np.asarray(values)[weight] for name, values in X.items()})
+    models = [nn.MLPRegressor((4,), max_iter=2, random_state=0) for _ in range(2)]
+    weighted, fewer = models[0].fit(X, y, sample_weight=weight), models[1].fit(kept, y[weight])
+    assert weighted.columns_[0].fill == fewer.columns_[0].fill
+    np.testing.assert_allclose(weighted.predict(X), fewer.predict(X), rtol=1e-9)
+
+
 def test_categorical_features_declares_numbers_as_words():
     rng = np.random.default_rng(0)
     code = rng.integers(0, 4, 300).astype(float)
