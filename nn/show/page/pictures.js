@@ -427,8 +427,12 @@ class NetworkPicture {
         context.strokeStyle = styleOf("--line");
         context.lineWidth = 1;
         context.strokeRect(x - box / 2, y - box / 2, box, box);
-        const text = nodeText && nodeText(l, i);
-        if (text) this.write(context, x, y + 4, text);
+        const found = [(nodeText && nodeText(l, i)) || []].flat(),
+          lines = box < 24 ? found.slice(0, 1) : found;
+        lines.forEach((text, at) => {
+          const color = styleOf(lines.length < 2 ? "--ink" : at ? "--backward" : "--forward");
+          this.write(context, x, y + 4 + 14 * (at - (lines.length - 1) / 2), text, color);
+        });
       });
       const more = trainer.net.sizes[l] - column.length,
         title = l === 0 ? "inputs" : l === places.length - 1 ? "output" : layerCaption(l - 1, places.length);
@@ -468,11 +472,11 @@ class NetworkPicture {
     context.stroke();
   }
 
-  write(context, x, y, text) {
+  write(context, x, y, text, color = styleOf("--ink")) {
     context.lineWidth = 4;
     context.strokeStyle = styleOf("--back");
     context.strokeText(text, x, y);
-    context.fillStyle = styleOf("--ink");
+    context.fillStyle = color;
     context.fillText(text, x, y);
   }
 }

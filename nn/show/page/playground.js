@@ -25,7 +25,12 @@ function restart(message = "") {
   if (!isValid) return;
   trainer = new Trainer(settings, page.sets[settings.set], page);
   responses = new Responses(trainer);
-  Object.assign(state, { slow: null, diverged: false, row: Math.min(state.row, trainer.rows.length - 1) });
+  Object.assign(state, {
+    slow: null,
+    diverged: false,
+    followed: false,
+    row: Math.min(state.row, trainer.rows.length - 1),
+  });
   if (state.selected && !(trainer.net.layers[state.selected.layer] || { outs: [] }).outs[state.selected.neuron])
     state.selected = null;
   $("clicks").parentElement.hidden = trainer.net.x.length !== 2 || trainer.set.classes !== 2;
@@ -113,7 +118,7 @@ function draw(whole = true) {
     selected: state.selected,
     active: slow ? slow.layer : undefined,
     example: responses.image ? example() : null,
-    nodeText: slow ? slow.nodeText : null,
+    nodeText: slow ? slow.nodeText : state.followed && !state.playing ? followedText() : null,
     edgeText: slow && slow.layer !== undefined ? i => signed(edgeValues()[i]) : null,
   });
   picture.mark(state.selected);
@@ -200,14 +205,25 @@ $("edges").addEventListener("change", () => draw());
 $("log").addEventListener("change", panels);
 $("share").addEventListener("click", share);
 $("python").addEventListener("click", () => offer(pythonScript(), "Script"));
+// The value and the gradient of each neuron for the selected example.
+function followedText() {
+  const { values, gradients } = example(),
+    { net } = trainer;
+  return (l, i) => {
+    const k = l ? net.layers[l - 1].outs[i] : net.x[i];
+    return [values, ...(l ? [gradients] : [])].map(of => signed(of[k][0]));
+  };
+}
+
 function follow(row) {
+  state.followed = !(state.followed && state.row === row);
   state.row = row;
   if (state.slow) {
     state.slow.lanes = example();
     tell(state.slow.phases[state.slow.at]);
   } else
     say(
-      `Point ${row + 1}: target ${signed(page.sets[trainer.settings.set].y[row])}, loss ${show(example().values[trainer.net.loss][0])}.`,
+      `Point ${row + 1}: target ${signed(page.sets[trainer.settings.set].y[row])}, loss ${show(example().values[trainer.net.loss][0])}.${state.followed ? " Boxes show its activations and, below, their gradients ∂L/∂h." : ""}`,
     );
   refresh();
 }

@@ -351,6 +351,7 @@ def test_neuron_and_point_show_their_derivation(opened):
     page.focus("#field")
     page.keyboard.press("ArrowRight")
     assert say(page).startswith("Point 2: target 1")
+    assert say(page).endswith("Boxes show its activations and, below, their gradients ∂L/∂h.")
     assert "for point 2" in page.inner_text("#detail-title")
     page.click('[data-layer="0"][data-neuron="1"]')
     assert page.inner_text("#detail-title") == "Derivation"
