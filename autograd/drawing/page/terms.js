@@ -1,4 +1,4 @@
-// Numbers and formulas: terms are nested lists, as `autograd.explaining.terms` defines them, written in MathML or text.
+// Numbers and formulas: terms are nested lists, as `autograd.explaining.typeset` defines them, written in MathML or text.
 const Terms = (() => {
   const { WORDS, f, isNode, number, operations } = Engine;
   const BINDS = { "=": 0, "+": 10, "-": 10, "*": 20, "/": 20, "@": 20, times: 20, odot: 20, "**": 30 };
