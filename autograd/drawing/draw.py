@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.backward import between
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
 from autograd.explaining.typeset import cut, format_array
@@ -284,7 +285,7 @@ def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Reco
     starts = [copy for node in starts for copy in recorder.stands_for.get(id(node), (node,))]
     if any(id(node) not in graph.position for node in starts):
         raise ValueError("the result does not depend on a node of path=; give leaves or other nodes of its graph")
-    return graph.dependents(graph.position[id(node)] for node in starts)
+    return {graph.position[id(node)] for node in between(graph.nodes, starts)}
 
 
 def left_out(folding: Folding, shown: set[int], silent: bool) -> str:

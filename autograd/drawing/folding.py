@@ -173,14 +173,6 @@ class Snapshot:
                     "changed while it was drawn; a result cannot be its own argument"
                 )
 
-    def dependents(self, starts: Iterable[int]) -> set[int]:
-        """Return the positions of all nodes that depend on one of `starts`, including these."""
-        reached = set(starts)
-        for k in range(len(self.nodes)):
-            if k not in reached and not reached.isdisjoint(self.parents[k]):
-                reached.add(k)
-        return reached
-
 
 def distances(order: Sequence[int], parents: Parents) -> dict[int, int]:
     """Return how far each element of `order` is from the results, along the longest path."""
