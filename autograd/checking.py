@@ -22,7 +22,7 @@ from autograd.recording import raw_data
 from autograd.reverse import edges, share_of
 from autograd.transforms.forward import forward_pass
 from autograd.transforms.functional import linked
-from autograd.transforms.nested import Rebuild, flatten
+from autograd.transforms.nested import flatten
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Rule, Shape, Tree
 from autograd.value import Value
 
@@ -42,10 +42,8 @@ class Change:
     step: float
 
 
-class Argument:
+class _Argument:
     """One input to differentiate by: one that is passed to the function, or a parameter that the function uses."""
-
-    original: Data
 
     def __init__(self, name: str, given: Operand, parameter: Node | None = None) -> None:
         self.name = name
@@ -67,7 +65,7 @@ class Argument:
         return self.parameter
 
 
-class CheckedFunction:
+class _CheckedFunction:
     """A function of nested inputs and of parameters, which it uses without receiving them as arguments.
 
     All inputs together are one vector in float64, and so are all floating-point outputs.
@@ -75,16 +73,14 @@ class CheckedFunction:
 
     def __init__(self, f: Function, inputs: tuple[Tree, ...], parameters: Parameters, seed: int) -> None:
         self.f = f
-        self.leaves: list[Operand]
-        self.rebuild: Rebuild
         self.leaves, paths, self.rebuild = flatten(inputs)
-        self.arguments: list[Argument] = [
-            Argument(f"input {path[1:].replace(']', '', 1)}", x)
+        self.arguments: list[_Argument] = [
+            _Argument(f"input {path[1:].replace(']', '', 1)}", x)
             for x, path in zip(self.leaves, paths, strict=True)
             if is_differentiable(x)
         ]
         named = parameters.items() if isinstance(parameters, Mapping) else enumerate(parameters)
-        self.arguments += [Argument(f"parameter {p.name or key}", p, p) for key, p in named]
+        self.arguments += [_Argument(f"parameter {p.name or key}", p, p) for key, p in named]
         if not self.arguments:
             raise ValueError(
                 "nothing to differentiate by: pass a float, a float array, a node with requires_grad=True, or "
@@ -345,7 +341,7 @@ def gradcheck(
     >>> bool(gradcheck(lambda x, y: sin(x) * y, (np.array([0.5, 2.0]), 3.0)))
     True
     """
-    checked = CheckedFunction(f, inputs if isinstance(inputs, tuple) else (inputs,), parameters, seed)
+    checked = _CheckedFunction(f, inputs if isinstance(inputs, tuple) else (inputs,), parameters, seed)
     try:
         report = _compare(checked, directions, rtol or (1e-6 if directions else 1e-7), atol, step, seed)
     finally:
@@ -385,7 +381,7 @@ def gradgradcheck(f: Function, inputs: Tree, *, seed: int = 0, **options: Any) -
     True
     """
     given = inputs if isinstance(inputs, tuple) else (inputs,)
-    checked = CheckedFunction(f, given, (), seed)
+    checked = _CheckedFunction(f, given, (), seed)
     ys = checked.call(checked.as_given)[1]
     pairs = zip(ys, checked.weights_of(ys), strict=True)
     cotangents = tuple(float(w) if isinstance(y, (Value, float)) else w for y, w in pairs)
@@ -401,7 +397,7 @@ def gradgradcheck(f: Function, inputs: Tree, *, seed: int = 0, **options: Any) -
     return gradcheck(first, given + cotangents, seed=seed, **{"rtol": 1e-6, **options})
 
 
-def _compare(checked: CheckedFunction, directions: int, rtol: float, atol: float, step: float, seed: int) -> Report:
+def _compare(checked: _CheckedFunction, directions: int, rtol: float, atol: float, step: float, seed: int) -> Report:
     report = Report(weighted=checked.outputs.size != 1)
     entries: list[Entry] = []
     again = checked.values(checked.point)
@@ -442,7 +438,7 @@ def _agree(a: float, n: float, rtol: float, atol: float) -> bool:
     return bool(abs(a - n) < atol or relative_error(a, n) < rtol)
 
 
-def _fourth_order(checked: CheckedFunction, change: Change, analytic: float, numeric: float) -> tuple[float, float]:
+def _fourth_order(checked: _CheckedFunction, change: Change, analytic: float, numeric: float) -> tuple[float, float]:
     """Return the numerical derivative of fourth order if it is closer to the analytic one, and its rounding error."""
     closest, rounding = numeric, 0.0
     for length in (change.step * LONG_STEP / STEP, LONG_STEP):  # relative to x, and absolute, as for sin(1000)
@@ -453,7 +449,7 @@ def _fourth_order(checked: CheckedFunction, change: Change, analytic: float, num
     return closest, rounding
 
 
-def _cause(checked: CheckedFunction, change: Change, analytic: float, numeric: float) -> str:
+def _cause(checked: _CheckedFunction, change: Change, analytic: float, numeric: float) -> str:
     """Return the likely cause of a disagreement, empty if unknown."""
     if not (np.isfinite(analytic) and np.isfinite(numeric)):
         return "nan or inf; is the point inside the domain of the function?"
@@ -488,7 +484,7 @@ def _with_common_factor(failures: list[Entry]) -> list[Entry]:
     return [replace(e, cause=f"a factor of {factor:.6g}") for e in failures]
 
 
-def _warn_of_float32(checked: CheckedFunction) -> None:
+def _warn_of_float32(checked: _CheckedFunction) -> None:
     """Warn that float32 inputs are checked in float64."""
     if single := [a.name for a in checked.arguments if getattr(a.original, "dtype", None) == np.float32]:
         warnings.warn(

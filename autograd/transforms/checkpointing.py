@@ -20,7 +20,7 @@ from autograd.variable import leaf
 
 from .forward import zero
 from .functional import linked
-from .nested import Rebuild, flatten
+from .nested import flatten
 
 
 def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
@@ -94,9 +94,6 @@ class _Segment(Recomputed):
     """One call of a function as an operation, whose pullback calls the function again."""
 
     __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rebuild_outputs", "rng", "state")
-
-    rebuild_outputs: Rebuild
-    state: Mapping[str, object]
 
     def __init__(self, f: Function, args: Operands, kwargs: Mapping[str, Tree], rng: np.random.Generator | None):
         # The constructor of the base class would store methods of this object in it, a reference cycle.

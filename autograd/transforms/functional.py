@@ -24,7 +24,7 @@ from autograd.value import Value
 from autograd.variable import leaf
 
 from .forward import forward_pass, zero
-from .nested import Rebuild, flatten, mapped
+from .nested import flatten, mapped
 
 Argnums = int | Sequence[int]
 Transform = TypeVar("Transform", bound=Function)
@@ -63,7 +63,7 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
     return transformed  # type: ignore[return-value]
 
 
-class Trace:
+class _Trace:
     """One evaluation of a function on new nodes."""
 
     def __init__(self, f: Function, args: Sequence[Tree], argnums: Argnums, kwargs: Mapping[str, Tree], has_aux: bool):
@@ -73,8 +73,6 @@ class Trace:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"argnums={argnums} but the function was called with {len(args)} positional arguments")
         self.recording: bool = is_grad_enabled()
-        self.inputs: list[Operand]
-        self.rebuild: Rebuild
         self.inputs, paths, self.rebuild = flatten(args[chosen[0]] if single else tuple([args[n] for n in chosen]))
         with enable_grad():
             where = f"argument {chosen[0]}" if single else "arguments "
@@ -85,11 +83,8 @@ class Trace:
                 given[n] = new
             with evaluation_of(set(self.nodes)) as evaluation:
                 out = f(*given, **kwargs)
-        self.out: Tree
         self.aux: Tree
         self.out, self.aux = pair(out) if has_aux else (out, None)
-        self.outputs: list[Operand]
-        self.rebuild_output: Rebuild
         self.outputs, _, self.rebuild_output = flatten(self.out)
         variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
         self.order: list[Node] = topological_order(*variables, variables_only=True)
@@ -239,7 +234,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @functools.wraps(f)
     def value_and_gradient(*args: Tree, **kwargs: Tree) -> Tree:
-        trace = Trace(f, args, argnums, kwargs, has_aux)
+        trace = _Trace(f, args, argnums, kwargs, has_aux)
         y = trace.scalar()
         gradient = trace.rebuild(iter(trace.pull([one_hot(y)], trace.create_graph)))
         value = trace.plain(y)
@@ -310,7 +305,7 @@ def vjp(f: Function, *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree,
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    trace = Trace(f, primals, range(len(primals)), {}, False)
+    trace = _Trace(f, primals, range(len(primals)), {}, False)
 
     def pullback(cotangent: Tree) -> tuple[Tree, ...]:
         weights = matching(cotangent, trace.outputs, "cotangent", "output")
@@ -346,7 +341,7 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
     (6.0, 3.0)
     """
     primals = tuple(primals)
-    trace = Trace(f, primals, range(len(primals)), {}, False)
+    trace = _Trace(f, primals, range(len(primals)), {}, False)
     v = matching(tuple(tangents), trace.inputs, "tangent", "primal")
     create_graph = trace.recording and (trace.create_graph or any(isinstance(t, Node) for t in v))
     return trace.plain(trace.out), trace.rebuild_output(iter(trace.push(v, create_graph)))
@@ -387,10 +382,10 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Func
 
     @functools.wraps(f)
     def jacobian_of_f(*args: Tree, **kwargs: Tree) -> Tree:
-        trace = Trace(f, args, argnums, kwargs, False)
+        trace = _Trace(f, args, argnums, kwargs, False)
         forward = mode == "forward"
         if mode is None:
-            forward = sum(map(_size, trace.nodes)) < sum(map(_size, trace.outputs))
+            forward = sum(np.size(raw_data(x)) for x in trace.nodes) < sum(np.size(raw_data(y)) for y in trace.outputs)
         blocks = (_columns if forward else _rows)(trace)
         return trace.rebuild_output(iter([trace.rebuild(iter(row)) for row in blocks]))
 
@@ -487,16 +482,12 @@ def hessian_product(loss: Node, inputs: Sequence[Node]) -> Callable[[Sequence[Ta
     return product
 
 
-def _size(x: Operand) -> int:
-    return int(np.size(raw_data(x)))
-
-
-def _rows(trace: Trace) -> list[list[Operand]]:
+def _rows(trace: _Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one backward pass per output element."""
     return [_passed(trace.pull, trace, trace.outputs, k, trace.nodes) for k in range(len(trace.outputs))]
 
 
-def _columns(trace: Trace) -> list[list[Operand]]:
+def _columns(trace: _Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one forward pass per input element."""
     columns = [_passed(trace.push, trace, trace.nodes, k, trace.outputs) for k in range(len(trace.nodes))]
     for column, x in zip(columns, trace.nodes, strict=True):
@@ -505,7 +496,7 @@ def _columns(trace: Trace) -> list[list[Operand]]:
     return [[column[i] for column in columns] for i in range(len(trace.outputs))]
 
 
-def _passed(send: Function, trace: Trace, sources: list[Operand], k: int, targets: list[Operand]) -> list[Operand]:
+def _passed(send: Function, trace: _Trace, sources: list[Operand], k: int, targets: list[Operand]) -> list[Operand]:
     """Send the unit vectors of one source; return for each target what arrives, with the axes of the source first."""
     x = sources[k]
     units = [one_hot(x, index) for index in np.ndindex(np.shape(raw_data(x)))]

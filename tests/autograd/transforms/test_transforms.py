@@ -234,7 +234,7 @@ def test_jacobian_chooses_the_cheaper_mode():
 
     from autograd.transforms import functional
 
-    push, pull = functional.Trace.push, functional.Trace.pull
+    push, pull = functional._Trace.push, functional._Trace.pull
 
     def counting(name, function):
         def counter(*args):
@@ -244,11 +244,11 @@ def test_jacobian_chooses_the_cheaper_mode():
         return counter
 
     try:
-        functional.Trace.push, functional.Trace.pull = counting("forward", push), counting("reverse", pull)
+        functional._Trace.push, functional._Trace.pull = counting("forward", push), counting("reverse", pull)
         assert counted(lambda x: ag.concatenate([x, x, x]), np.ones(2)) == {"forward": 2, "reverse": 0}
         assert counted(lambda x: x[:1], np.ones(5)) == {"forward": 0, "reverse": 1}
     finally:
-        functional.Trace.push, functional.Trace.pull = push, pull
+        functional._Trace.push, functional._Trace.pull = push, pull
 
 
 def test_newton_finds_the_root_of_a_gradient():
