@@ -25,6 +25,8 @@ function restart(message = "") {
   if (!isValid) return;
   trainer = new Trainer(settings, page.sets[settings.set], page);
   responses = new Responses(trainer);
+  $("axes").textContent = responses.image ? "" : axesOf(responses);
+  fields.noise.disabled = !trainer.set.noise;
   Object.assign(state, {
     slow: null,
     diverged: false,
@@ -40,6 +42,14 @@ function restart(message = "") {
   say(
     `${message} The network has sizes ${trainer.net.sizes.join("-")}: ${trainer.p.length} parameters at their initial values.`.trim(),
   );
+}
+
+// What the axes of the field show.
+function axesOf({ x, y, isLine }) {
+  const between = ([low, high]) => `${signed(low)} to ${signed(high)}`;
+  if (isLine) return `Horizontal: the input, ${between(x)}; vertical: the output.`;
+  const others = trainer.net.x.length > 2 ? "; the other inputs have their means" : "";
+  return `Horizontal: input 1, ${between(x)}; vertical: input 2, ${between(y)}${others}.`;
 }
 
 function advance() {

@@ -519,7 +519,10 @@ def test_own_points_are_pasted_or_added_by_clicks(opened):
     page.click("#step")
     assert len(losses(page)) == 1
     page.fill("#own", "\n".join(f"{x},{x * x}" for x in np.linspace(0.1, 1, 10).round(2)))
+    assert page.inner_text("#axes").startswith("Horizontal: input 1, −0.12 to 1.12; vertical: input 2,")
     page.click("#use-own")
+    assert page.inner_text("#axes") == "Horizontal: the input, −0.008 to 1.11; vertical: the output."
+    assert page.is_disabled("#set-noise")
     assert page.input_value("#set-loss") == "MSELoss"
     page.click("#step")
     assert "sizes 1-8-8-1" not in page.inner_text("#settings-error")
