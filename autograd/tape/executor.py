@@ -130,18 +130,15 @@ class Preparation:
                 if native.prepare(at_once):
                     self._state = True
                 elif self._compiler is None and self.seconds >= WORTH_COMPILING:
-                    self._start_compiler()
+                    sys.stderr.write("chainrule: another process compiles the native machine, once per installation\n")
+                    command, quiet = [sys.executable, "-m", "autograd", "doctor", "--compile"], subprocess.DEVNULL
+                    self._compiler = subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: S603
                 elif self._compiler is not None and self._compiler.poll() not in (None, 0):
                     raise RuntimeError("compiling failed; see python -m autograd doctor --compile")
             except (ImportError, RuntimeError, OSError) as error:  # broken, or without a folder for its cache
                 sys.stderr.write(f"chainrule: programs run without machine code ({error})\n")
                 self._state = False
         return self._state is True
-
-    def _start_compiler(self) -> None:
-        sys.stderr.write("chainrule: another process compiles the native machine, once per installation\n")
-        command = [sys.executable, "-m", "autograd", "doctor", "--compile"]
-        self._compiler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
 
 preparation: Preparation = Preparation()

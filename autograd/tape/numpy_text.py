@@ -41,8 +41,7 @@ class NumpyText:
     def __init__(self, program: Program) -> None:
         memory = Memory(program)
         writer = _Writer(program, memory)
-        pool = OutputPool([program.specs[r] for r in memory.gradients]) if memory.gradients else list
-        writer.namespace["gradients"] = pool
+        writer.namespace["gradients"] = OutputPool([program.specs[r] for r in memory.gradients])
         self.size: int = memory.size
         self.source: str = writer.text()
         exec(compile(self.source, "<replay>", "exec"), writer.namespace)  # noqa: S102  (generated above)
@@ -182,14 +181,11 @@ class _Writer:
 
     def _converted(self, value: int, step: Step, text: str) -> str:
         """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""
-        a = self.program.constants.get(value)
-        dtypes = {self._dtype(x) for x in step.operands if x not in self.program.constants} - {None}
-        if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":  # type: ignore[union-attr]
+        a, constants = self.program.constants.get(value), self.program.constants
+        dtypes = {dtype for x in step.operands if x not in constants and (dtype := self._dtype(x)) is not None}
+        if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
             return text
-        key = (float(a).hex(), dtype)  # type: ignore[arg-type]
-        if key not in self.scalars:
-            self.scalars[key] = np.array(a, dtype)
-        return self._bind(self.scalars[key], f"c_{a}")
+        return self._bind(self.scalars.setdefault((f"{a!r}", dtype), np.array(a, dtype)), f"c_{a}")
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the source of a view of the same memory; None for other operations."""

@@ -153,7 +153,7 @@ class Program:
 
     def _constant(self, x: Operand) -> int:
         """Return the number of a constant."""
-        key = (Constant, key_of(x))
+        key = key_of(x)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._new_value(_spec(x) if isinstance(x, (float, np.ndarray)) else None)
@@ -205,10 +205,6 @@ def _order_with(replaced: Mapping[Node, Node], roots: Sequence[Node]) -> list[No
         if node in used:
             used.update([replaced[node]] if node in replaced else [a for a in node.args if isinstance(a, Node)])
     return [node for node in order if node in used]
-
-
-class Constant:
-    """Distinguishes the cache keys of constants from those of operations."""
 
 
 def plain_name(name: str) -> str:

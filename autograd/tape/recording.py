@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 import pickle
 import random
 import threading
@@ -303,32 +302,27 @@ def _global_generators() -> bytes:
 
 def _of_elements(function: Function, args: tuple[Tree, ...]) -> tuple[Function, tuple[Tree, ...]]:
     """Return a function of the elements of object arrays, and its arguments with these elements one by one."""
-    parts = [x for arg in args for x in (arg.flat if holds_objects(arg) else (arg,))]
-    shapes = [arg.shape if holds_objects(arg) else None for arg in args]
+    parts = [flatten(arg) if holds_objects(arg) else ([arg], [""], next) for arg in args]
 
     def of_elements(*raw: Data) -> object:
         rest = iter(raw)
-        given = []
-        for shape in shapes:
-            one = [next(rest) for _ in range(math.prod(shape or ()))]
-            given.append(one[0] if shape is None else np.array(one, float).reshape(shape))
-        return function(*given)
+        given = [rebuild(rest) for _, _, rebuild in parts]
+        return function(*[x.astype(float) if holds_objects(x) else x for x in given])
 
     of_elements.__name__ = getattr(function, "__name__", "callback")
-    return of_elements, tuple(parts)
+    return of_elements, tuple([x for leaves, _, _ in parts for x in leaves])
 
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Switch off the garbage collector, which would traverse the growing graph again and again."""
-    if not gc.isenabled():
-        yield
-        return
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def gradients_of(root: Node) -> dict[Node, Cotangent]:
