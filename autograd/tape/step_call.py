@@ -87,7 +87,7 @@ class StepCall(Call):
         results = [*outputs, *checks, *of_kind(after, False), *of_kind(after, True), *new_shared.values()]
         order = topological_order(*[x for x in results if isinstance(x, Node)])
         arrays, floats = of_kind(before, False), [*of_kind(before, True), *shared.values()]
-        options = [x for own in self._options for x in own.used({*order})]
+        options = [x for own in self._options for x in own.used({*order}, rules.options)]
         names = [*[x.name for x in arrays], *given.names, *[x.name for x in (*floats, *options)]]
         effects = [*recording.effects, *scalars_of(order, rules.scalars)]
         inputs = [*arrays, *given.nodes, *floats, *options]
@@ -123,7 +123,7 @@ class StepCall(Call):
                 f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
                 "parameters of the model that the loss uses"
             )
-        rules.options.update([x for own in self._options for x in own.leaves if isinstance(x, Node)])
+        rules.options.update((x, False) for own in self._options for x in own.leaves if isinstance(x, Node))
         rules.scalars.update(rules.options, shared.values(), *[of_kind(update.before, True) for update in self.updates])
         terms = []
         for update, (flat, group) in zip(self.updates, moving, strict=True):

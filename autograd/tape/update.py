@@ -1,7 +1,7 @@
 """The optimizer's side of a training step: its rule, called with nodes, and the vectors and options that it uses."""
 
 import itertools
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -22,15 +22,17 @@ class RuleRecording(Recording):
 
     Attributes
     ----------
-    options, scalars : set of Node
-        Options, of which `Options` guards the truth values, and all scalars: options, step counts, floats of states.
+    options : dict of Node to bool
+        The options, and whether there was a branch on them.
+    scalars : set of Node
+        All scalars: options, step counts, floats of states.
     branches : bool
         Whether there was a branch on anything but an option.
     """
 
     def __init__(self, other: Recording) -> None:
         super().__init__(False, other)
-        self.options: set[Node] = set()
+        self.options: dict[Node, bool] = {}
         self.scalars: set[Node] = set()
         self.branches: bool = False
 
@@ -38,7 +40,9 @@ class RuleRecording(Recording):
         """Guard the truth value of a scalar."""
         if not how.startswith("the truth") or not self.scalars.issuperset(_leaves(node)):
             super().on_read(node, how)
-        if node not in self.options:
+        if node in self.options:
+            self.options[node] = True
+        else:
             self.branches = True
             self.guard(is_true, (node,))
 
@@ -66,7 +70,7 @@ def scalars_of(order: Iterable[Node], scalars: set[Node]) -> list[Node]:
 class Options:
     """The options of a group: floats are inputs of the program, all others must stay the same.
 
-    Floats must stay zero, or different from zero, because rules branch on that.
+    Floats on which the rule branches must stay zero, or different from zero.
 
     Attributes
     ----------
@@ -88,20 +92,26 @@ class Options:
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
         self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
         self.leaves: list[Any] = _parts(self.nodes.values())
-        self._fixed = [*map(_fixed, _parts(self.read(group)))]
         self.seen: Any = None
         self.floats: list[float] = []
 
-    def used(self, order: Container[Node]) -> list[Node]:
-        """Return the nodes on which results depend."""
-        self._used = [i for i, x in enumerate(self.leaves) if isinstance(x, Node) and x in order]
-        return [self.leaves[i] for i in self._used]
+    def used(self, order: Container[Node], tested: Mapping[Node, bool]) -> list[Node]:
+        """Return the nodes on which results depend; a branch was on those that are `tested`."""
+        nodes = {i: x for i, x in enumerate(self.leaves) if isinstance(x, Node)}
+        self._used = [i for i, x in nodes.items() if x in order]
+        self._tested = [i for i, x in nodes.items() if tested[x]]
+        self._fixed = self._fixed_of(_parts(self.read(self.group)))
+        return [nodes[i] for i in self._used]
+
+    def _fixed_of(self, parts: list[Any]) -> list[Any]:
+        """Return what must stay the same."""
+        return [x for x in parts if not isinstance(x, float)] + [parts[i] != 0.0 for i in self._tested]
 
     def is_valid(self) -> bool:
         """Read the floats again, and return whether all other options are as they were recorded."""
         seen = self.read(self.group)
         parts = _parts(seen)
-        if [*map(_fixed, parts)] != self._fixed:
+        if self._fixed_of(parts) != self._fixed:
             return False
         self.seen, self.floats = seen, [parts[i] for i in self._used]
         return True
@@ -117,11 +127,6 @@ def _as_nodes(value: Any, name: str) -> Any:
 def _parts(values: Iterable[Any]) -> list[Any]:
     """Return the values, and the elements of tuples among them."""
     return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
-
-
-def _fixed(x: Any) -> Any:
-    """Return what must stay the same of an option."""
-    return x != 0.0 if isinstance(x, float) else x
 
 
 class Update:

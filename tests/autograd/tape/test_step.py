@@ -185,6 +185,16 @@ def test_step_sees_changed_options_loaded_states_and_assigned_data():
     pair.check(5, x, y)
 
 
+def test_only_options_on_which_the_rule_branches_are_recorded_again_at_zero():
+    pair = Pair("Adam", lr=0.01)
+    for name, values, programs in (("lr", (0.01, 0.0, 0.02), 1), ("weight_decay", (0.1, 0.2), 2)):
+        for value in values:
+            for optimizer in pair.optimizers:
+                optimizer.param_groups[0][name] = value
+            pair.check(2, *data())
+        assert sum(map(len, pair.step._programs.values())) == programs
+
+
 def test_eager_steps_between_compiled_ones_continue_the_same_state():
     pair, (x, y) = Pair("NAdam"), data()
     for k in range(12):
