@@ -157,6 +157,31 @@ def test_missing_function_suggests_the_equivalent():
         ag.nonsense  # noqa: B018
 
 
+SQUARE = np.array([[2.0, 0.5], [0.3, 1.0]])
+OPERANDS = {
+    "a": SQUARE, "b": SQUARE.T, "c": SQUARE + 1.0, "l": np.linalg.cholesky(SQUARE @ SQUARE.T), "t": SQUARE,
+    "x": np.array([0.5]), "y": np.array([0.3]), "boundaries": np.array([0.0, 1.0]), "value": 2.0, "p": 2.0,
+    "base": 10.0, "min": 0.6, "max": 1.5, "start": 0.0, "stop": 1.0, "num": 3, "mask": SQUARE > 0.4,
+}  # fmt: skip
+EXPECTED = {
+    "rsub": SQUARE.T - SQUARE, "addmv": SQUARE + 1.0 + SQUARE @ SQUARE.T,
+    "addcdiv": SQUARE + 1.0 + 2.0 * SQUARE / SQUARE.T,
+    "clamp_min": SQUARE.clip(0.6), "clamp_max": SQUARE.clip(None, 1.5), "frac": SQUARE % 1.0,
+    "dist": np.linalg.norm(SQUARE - SQUARE.T), "logdet": np.log(np.linalg.det(SQUARE)), "msort": np.sort(SQUARE, 0),
+    "cholesky_solve": np.linalg.solve(SQUARE @ SQUARE.T, SQUARE.T), "diag_embed": [np.diag(row) for row in SQUARE],
+    "entr": [-0.5 * np.log(0.5)], "xlog1py": [0.5 * np.log(1.3)], "ndtr": [0.6914624612740131],
+    "logspace": np.logspace(0.0, 1.0, 3), "bucketize": [[2, 1], [1, 1]], "count_nonzero": 4,
+    "unique": [0.3, 0.5, 1.0, 2.0], "sgn": np.ones((2, 2)), "index_fill": [[2.0, 2.0], [0.3, 2.0]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_suggested_expression_computes_the_function_of_pytorch(name):
+    operands = {k: Tensor(v) if isinstance(v, np.ndarray) and v.dtype == float else v for k, v in OPERANDS.items()}
+    found = eval(INSTEAD[name], {n: getattr(ag, n) for n in ag.__all__} | {"np": np} | operands)
+    np.testing.assert_allclose(getattr(found, "data", found), EXPECTED[name], rtol=1e-12)
+
+
 def test_suggested_functions_of_pytorch_compute_the_same():
     rng = np.random.default_rng(0)
     a, b, t = rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), Tensor(rng.normal(size=(2, 5)))
