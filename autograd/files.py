@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing"]
+__all__ = ["replacing", "write_atomically"]
 
 
 @contextlib.contextmanager
@@ -75,6 +75,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
             raise
         _flush_folder(target.parent)
+
+
+def write_atomically(path: str | os.PathLike[str], contents: bytes | str) -> None:
+    """Write a file, a text as UTF-8, so that a reader finds either the old contents or the new ones.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "data", "1 2 3")
+    ...     (Path(folder) / "data").read_text()
+    '1 2 3'
+    """
+    with replacing(path) as file:
+        file.write(contents.encode("utf-8") if isinstance(contents, str) else contents)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Find, read and write files."""
+"""Find and read files."""
 
 import contextlib
 import os
@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.files import replacing
 from nn.typing import FilePath
 
 
@@ -29,9 +28,3 @@ def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any
         raise ValueError(f"unsupported .npy version {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(file)
-
-
-def write_text(path: FilePath, text: str) -> None:
-    """Replace a text file atomically."""
-    with replacing(path) as file:
-        file.write(text.encode("utf-8"))

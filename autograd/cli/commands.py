@@ -23,11 +23,12 @@ from autograd.checking import gradcheck
 from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.picture import THEMES
 from autograd.drawing.player import play
-from autograd.drawing.render import RenderError, render, write_atomically
+from autograd.drawing.render import RenderError, render
 from autograd.explaining.explanation import Explanation, explain, for_output
 from autograd.explaining.quiz import Quiz
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.explaining.typeset import cut, format_number, visible, width
+from autograd.files import write_atomically
 from autograd.graph import topological_order
 from autograd.tape import native
 from autograd.typing import Json, Operand
@@ -164,7 +165,7 @@ def save_explanation(page: Explanation, path: Path) -> None:
     }  # fmt: skip
     if path.suffix not in forms:
         raise UsageError(f"-o {path}: use a name that ends in {', '.join(forms)}")
-    write_atomically(path, forms[path.suffix].encode("utf-8"))
+    write_atomically(path, forms[path.suffix])
 
 
 def steps_data(formula: Formula) -> dict[str, Json]:

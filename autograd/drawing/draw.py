@@ -21,6 +21,7 @@ from autograd.backward import between
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
 from autograd.explaining.typeset import cut, format_array
+from autograd.files import write_atomically
 from autograd.graph import Node
 from autograd.messages import not_a_node
 from autograd.recording import raw_data
@@ -30,7 +31,7 @@ from .folding import Folding, Group, Recorder, Snapshot, nearest, results_of
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
 from .picture import Picture, theme_named
 from .player import play
-from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, write_atomically
+from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
@@ -106,7 +107,7 @@ class Drawing:
         if target.suffix.lower() == ".html" and self._play:
             self._play(path=target)
         elif target.suffix.lower() == ".mmd":
-            write_atomically(target, self.picture.mermaid().encode("utf-8"))
+            write_atomically(target, self.picture.mermaid())
         else:
             save(self.source, target, engine=engine, timeout=timeout)
         return target

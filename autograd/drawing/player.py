@@ -22,6 +22,7 @@ from autograd.explaining.formula import Names, last_operation, names_by_identity
 from autograd.explaining.quiz import DIAGNOSES
 from autograd.explaining.steps import RecordedPass, Step, data_at_use, local_term
 from autograd.explaining.typeset import Term, cut, flattened, is_written_out, rows_of, shortened
+from autograd.files import write_atomically
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
 from autograd.operands import compute
@@ -31,7 +32,7 @@ from autograd.typing import Data, Function, Json, Operand
 from autograd.value import Value
 
 from .folding import Group, Recorder, results_of
-from .render import target_path, write_atomically
+from .render import target_path
 
 FOLDER = Path(__file__).with_name("page")
 WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # of JSON, in JavaScript
@@ -134,7 +135,7 @@ def offline_page(
     after = after.replace("{{script}}", script)
     text = before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after
     if target is not None:
-        write_atomically(target, text.encode("utf-8"))
+        write_atomically(target, text)
     return Page(text, target, content, HEIGHTS.get(name, 780))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograd.explaining.typeset import latex_text
-from autograd.files import replacing
+from autograd.files import write_atomically
 
 from . import embedded
 
@@ -130,7 +130,7 @@ def save(source: str, path: str | os.PathLike[str], *, engine: str | None = None
         contents = render(source, target.suffix[1:].lower(), engine=engine, timeout=timeout)
     except RenderError as error:
         text = target.with_suffix(".dot")
-        write_atomically(text, source.encode("utf-8"))
+        write_atomically(text, source)
         raise RenderError(f"{error}\nThe graph itself is in {str(text)!r}.") from error
     write_atomically(target, contents)
     return target
@@ -146,12 +146,6 @@ def target_path(path: str | os.PathLike[str], suffixes: Sequence[str]) -> Path:
             f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist; create it first"
         )
     return target
-
-
-def write_atomically(path: Path, contents: bytes) -> None:
-    """Write a file so that a reader finds either the old contents or the new ones."""
-    with replacing(path) as file:
-        file.write(contents)
 
 
 def _graphviz(source: str, format: str, timeout: float) -> bytes:

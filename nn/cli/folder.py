@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from autograd import no_grad
+from autograd.files import write_atomically
 from nn import checkpoint
 from nn.data.cells import Cells, read_cells
 from nn.data.encoder import TableEncoder
-from nn.files import write_text
 from nn.functional import softmax
 from nn.mlp import table_network
 from nn.module import Module
@@ -166,7 +166,7 @@ def predict(args: argparse.Namespace, out: Print) -> int:
     if args.output is None:
         out(text.rstrip("\n"))
     else:
-        write_text(args.output, text)
+        write_atomically(args.output, text)
         out(f"wrote {args.output}: {len(values)} predictions of {run.target}")
     return 0
 

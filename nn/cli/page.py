@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from autograd.files import write_atomically
 from nn import metrics
 from nn.data.notation import MISSING
-from nn.files import write_text
 from nn.show.plotting import (
     confusion_figure,
     history_figure,
@@ -120,7 +120,7 @@ def write_page(
     settings = {key: value for key, value in (run.settings | result).items() if key not in UNRELATED}
     rows = [[key, _shown(value)] for key, value in settings.items() if value not in ("", [], {}, [*MISSING])]
     parts += ["<h2>Settings</h2>", html_table((), rows)]
-    write_text(path, document(title, parts))
+    write_atomically(path, document(title, parts))
 
 
 def _shown(value: object) -> object:

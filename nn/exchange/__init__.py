@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.files import replacing
+from autograd.files import write_atomically
 from nn.files import existing_file
 from nn.module import Module, tied_names
 from nn.typing import Array, FilePath
@@ -86,9 +86,7 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
             )
         # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
-    text = library.numpy.save(arrays, {**tied, **(metadata or {})} or None)
-    with replacing(path) as file:
-        file.write(text)
+    write_atomically(path, library.numpy.save(arrays, {**tied, **(metadata or {})} or None))
 
 
 def load_safetensors(path: FilePath, model: Module | None = None, strict: bool = True) -> Arrays:

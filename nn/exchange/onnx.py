@@ -14,7 +14,7 @@ import numpy as np
 import autograd as ag
 from autograd import Node, Tensor, Value, topological_order
 from autograd.extend import Watch, raw_data, watching
-from autograd.files import replacing
+from autograd.files import write_atomically
 from nn.module import Module, preserved_modes
 from nn.typing import Array, ArrayLike, DType, FilePath, Operand, Operands, Operation, Shape
 
@@ -90,8 +90,7 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
             _compare(runner, model, arguments)
         if rows:
             _compare(runner, model, [np.concatenate(pair) for pair in zip(inputs, others, strict=True)])
-    with replacing(path) as file:
-        file.write(proto.SerializeToString())
+    write_atomically(path, proto.SerializeToString())
     return proto
 
 

@@ -19,11 +19,12 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from autograd.files import write_atomically
 from nn.cli.folder import as_json, csv_text
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
 from nn.cli.training import Run, make_folder
-from nn.files import existing_file, write_text
+from nn.files import existing_file
 from nn.metrics import better
 from nn.show.plotting import saved, sweep_figure
 from nn.typing import Print, Settings
@@ -311,7 +312,7 @@ def _report(
     done = [record for record in mine if record["status"] == "done"]
     rows = tabulated(plan, by_key, metric)
     files = [args.out / "trials.jsonl", args.out / "table.csv"]
-    write_text(files[1], csv_text([list(rows[0]), *(row.values() for row in rows)]))
+    write_atomically(files[1], csv_text([list(rows[0]), *(row.values() for row in rows)]))
     best = min(done, key=lambda record: rank(record["metrics"].get(metric), metric), default=None)
     if any(rank(row[metric], metric) < math.inf for row in rows):
         with contextlib.suppress(ImportError):  # matplotlib is optional

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from nn.files import write_text
+from autograd.files import write_atomically
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.linear import Flatten, Identity
 from nn.layers.norm import Dropout
@@ -367,7 +367,7 @@ class Monitor:
 
     def save_html(self, path: FilePath, title: str = "Training report") -> None:
         """Write the report with its figures as one self-contained HTML file."""
-        write_text(path, document(title, monitored(self)))
+        write_atomically(path, document(title, monitored(self)))
 
     def _repr_html_(self) -> str:
         return "\n".join(monitored(self))
