@@ -141,7 +141,7 @@ def test_invalid_configuration_is_one_line(text, words, capsys):
     ("arguments", "word"),
     [
         (["nowhere.json"], "the configuration does not exist: nowhere.json"),
-        (["."], "the configuration does not exist: ."),
+        (["."], "a configuration is required, but this is a folder: ."),
         (["c.json", "--workers", "0"], "--workers"),
         (["c.json", "--seed", "x"], "--seed"),
         (["c.json", "-o", "t.csv"], "t.csv is a file"),
