@@ -426,7 +426,7 @@ def _svd(x: Operand) -> Operand:
     """Return the parts of the reduced singular value decomposition, flattened and joined."""
     lead = x.shape[:-2]
     parts = where_finite(functools.partial(np.linalg.svd, full_matrices=False), x)
-    return np.concatenate([part.reshape(*lead, -1) for part in parts], -1)
+    return np.concatenate([part.reshape(*lead, math.prod(part.shape[len(lead) :])) for part in parts], -1)
 
 
 def svd(x: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any:
