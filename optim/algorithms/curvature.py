@@ -22,7 +22,7 @@ def block_means(d: Array, size: int) -> Array:
 
 
 class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
-    """Base class of rules whose state ends with an estimate d of the diagonal of the Hessian.
+    """Base class of rules with options `update_period` and `seed`, whose state ends with an estimate d of diag(H).
 
     It is renewed in every `update_period`-th step by Hutchinson's method: z * (H z) has the expectation diag(H) for
     random z of independent elements with mean 0 and variance 1. The products come from a closure, or in a plain loop::
@@ -34,8 +34,6 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
 
     gaussian: ClassVar[bool] = False
     """True if the elements of z are normally distributed; otherwise they are 1 or -1."""
-    update_period: Count = 1
-    seed: Whole = 0
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
@@ -101,7 +99,7 @@ class AdaHessian(HessianDiagonal, decoupled_decay=True):
 
     ::
 
-        d = z * (H z), z random signs                       (H: the Hessian of the loss; blocks of d: mean of |d|)
+        d = z * (H z), z random signs;    in blocks: the mean of |d|            (H: the Hessian)
         m = b1 * m + (1 - b1) * g;    v = b2 * v + (1 - b2) * d**2
         p -= lr * m_hat / (v_hat**(hessian_power / 2) + eps)
 
@@ -155,6 +153,8 @@ class AdaHessian(HessianDiagonal, decoupled_decay=True):
     weight_decay: NonNegative = 0.0
     hessian_power: Portion = 1.0
     block_size: Count = 1
+    update_period: Count = 1
+    seed: Whole = 0
 
     def rule(
         self, g: Array, m: Array, v: Array, d: Array, *,
@@ -227,6 +227,7 @@ class Sophia(HessianDiagonal, gaussian=True, decoupled_decay=True):
     eps: Positive = 1e-12
     weight_decay: NonNegative = 0.0
     update_period: Count = 10
+    seed: Whole = 0
 
     def rule(
         self, g: Array, m: Array, h: Array, d: Array, *,

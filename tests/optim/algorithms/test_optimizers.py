@@ -94,6 +94,11 @@ def test_the_table_contains_every_optimizer():
     assert classes - {"Optimizer"} == set(TABLE)
 
 
+def test_the_learning_rate_is_the_first_option():
+    for name in set(NAMES) - WRAPPERS.keys():
+        assert next(iter(getattr(optim, name).options)) == "lr", name
+
+
 class Problem:
     """A closure with the derivatives that second-order methods need.
 
