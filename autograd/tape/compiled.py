@@ -98,10 +98,8 @@ class Programs:
                 program = self._recorded(arguments)
         except NotReplayable:
             return self._eagerly(args, kwargs)
-        kept = self._programs.setdefault(key, [])
-        del kept[: max(0, len(kept) + 1 - MOST_VARIANTS)]
         result = program.first_result(sources)
-        kept.append(program)
+        self._programs[key] = [*self._programs.get(key, [])[1 - MOST_VARIANTS :], program]
         return result
 
     def _recorded(self, arguments: Arguments) -> Call:
@@ -182,8 +180,7 @@ class Compiled(Programs, Recorded):
 
     def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Call the function with nodes in place of floats and arrays, as when it is recorded."""
-        leaves, _, rebuild = flatten((args, kwargs))
-        args, kwargs = rebuild(iter([as_input(a) for a in leaves]))
+        args, kwargs = mapped(as_input, (args, kwargs))
         return self.function(*args, **kwargs)
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
