@@ -75,12 +75,7 @@ class Memory:
     """
 
     def __init__(self, program: Program) -> None:
-        self.released: dict[int, list[int]] = {}
-        self._offsets: dict[int, int] = {}
-        self._ended: set[int] = set()  # values whose memory was released, or taken by a result
-        self._arena = Arena()
-        self._specs = specs = program.specs
-        owners, last = program.owners, program.last_use()
+        specs, owners, last = program.specs, program.owners, program.last_use()
         results = [r for r in program.results if r not in program.constants]
         computed, times = {step.result for step in program.steps}, Counter(results)
         single = {r for r in program.results[: program.outputs] if (spec := specs[r]) is not None and not spec.shape}
@@ -93,54 +88,40 @@ class Memory:
         shown = [a for step in program.steps if isinstance(step.op, Callback) for a in step.operands]
         # Callbacks may keep or return their arguments.
         fresh = kept.union(*[owners[a] for a in shown if a in owners])
-        self.gradients: dict[int, int] = self._gradients(program, owners)
-        ends: dict[int, list[int]] = {}
-        for i, step in enumerate(program.steps):
-            self._place(i, step, fresh, owners, last)
-            ends.setdefault(last.get(step.result, i), []).append(step.result)
-            for value in ends.pop(i, ()):
-                self._end(i, value, kept)
-        self.size: int = self._arena.size
+        written = [step for step in program.steps if writes(step, specs)]
+        own = {step.result for step in written if owners[step.result] == {step.result}} - self.copied
+        found = [r for r in program.results[program.outputs :] if r in own]
+        found = [r for r in found if specs[r].dtype == specs[found[0]].dtype]
+        self.gradients: dict[int, int] = {r: i for i, r in enumerate(found)}
+        offsets, self.size = _planned(program, {step.result for step in written} - fresh, last)
         whole, made = aligned(self.size, np.dtype(np.uint8)), dict[object, Array]()
         self.out: dict[int, Array] = {}
-        for value, offset in self._offsets.items():
+        for value, offset in offsets.items():
             spec = specs[value]
             array = np.ndarray(spec.shape, spec.dtype, whole, offset)
             self.out[value] = made.setdefault((offset, spec.shape, spec.dtype), array)
+        self.released: dict[int, list[int]] = {}
+        for value in sorted(computed - kept - offsets.keys()):
+            if specs[value] is not None and _size(specs[value]) > 4096:
+                self.released.setdefault(last[value], []).append(value)
 
-    def _gradients(self, program: Program, owners: dict[int, frozenset[int]]) -> dict[int, int]:
-        """Return the gradients that can be written into one common array, in order."""
-        specs = self._specs
-        written = {
-            step.result for step in program.steps if writes(step, specs) and owners[step.result] == {step.result}
-        }
-        found = [r for r in program.results[program.outputs :] if r in written and r not in self.copied]
-        return {r: i for i, r in enumerate([r for r in found if specs[r].dtype == specs[found[0]].dtype])}
 
-    def _place(
-        self, i: int, step: Step, fresh: set[int], owners: dict[int, frozenset[int]], last: dict[int, int]
-    ) -> None:
-        """Choose the buffer of the result of step `i`."""
-        result = step.result
-        if result in fresh or not writes(step, self._specs):
-            return
-        spec = self._specs[result]
-        for arg in step.operands if step.op.per_element else ():
-            is_last = arg in self._offsets and arg not in self._ended and last[arg] == i and owners[arg] == {arg}
-            if is_last and self._specs[arg][:2] == spec[:2]:
-                self._offsets[result] = self._offsets[arg]
-                self._ended.add(arg)
-                return
-        self._offsets[result] = self._arena.taken(_size(spec))
-
-    def _end(self, i: int, value: int, kept: set[int]) -> None:
-        """Free the memory of a value that is not needed after step `i`."""
-        spec = self._specs[value]
-        if value in self._offsets and value not in self._ended:
-            self._ended.add(value)
-            self._arena.release(self._offsets[value], _size(self._specs[value]))
-        elif value not in kept and value not in self._offsets and spec is not None and _size(spec) > 4096:
-            self.released.setdefault(i, []).append(value)
+def _planned(program: Program, written: set[int], last: dict[int, int]) -> tuple[dict[int, int], int]:
+    """Return the offset of each value that is written into a buffer, and the size of the memory that they share."""
+    arena, specs, offsets, ends = Arena(), program.specs, dict[int, int](), dict[int, list[int]]()
+    live: dict[int, int] = {}  # the offsets of values that are still needed
+    for value, i in last.items():
+        ends.setdefault(i, []).append(value)
+    for i, step in enumerate(program.steps):
+        result, spec = step.result, specs[step.result]
+        if result in written:
+            reused = [a for a in step.operands if step.op.per_element and a in live and last[a] == i]
+            reused = [a for a in reused if program.owners[a] == {a} and specs[a][:2] == spec[:2]]
+            live[result] = offsets[result] = live.pop(reused[0]) if reused else arena.taken(_size(spec))
+        for value in ends.get(i, ()):
+            if value in live:
+                arena.release(live.pop(value), _size(specs[value]))
+    return offsets, arena.size
 
 
 def address(a: Array) -> int:
