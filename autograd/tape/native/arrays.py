@@ -80,35 +80,30 @@ class Code:
             x = Operand(buffer, offset + x.offset, x.strides)
         return x
 
-    def loop(self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape) -> None:
-        """Append the calls of an elementwise function of arrays, of which the last has this shape."""
-        strides = [np.broadcast_to(x.memory, shape).strides for x in arrays]
-        dims, columns = merged(shape, strides)
-        if len(dims) == 2 and dims[1] < SHORT and all(x.itemsize in COPY for x in arrays[:-1]):
+    def loop(
+        self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape, inner: int = 1, elementwise: bool = True
+    ) -> None:
+        """Append the calls of a function of arrays that are broadcast to a shape, of which the last is written.
+
+        The function itself loops over the last `inner` dimensions, and the interpreter over two more.
+        """
+        if 0 in shape:
+            return
+        dims, columns = merged(shape, [np.broadcast_to(x.memory, shape).strides for x in arrays])
+        if elementwise and inner == 1 and len(dims) == 2 and dims[1] < SHORT:
             whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
-            if whole[-1]:
+            if whole[-1] and all(x.itemsize in COPY for x in arrays[:-1]):
                 arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
                 dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
-        if dims[-1:] != (0,):
-            self._append(loop, arrays, dims, columns)
-
-    def _append(
-        self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape, columns: Sequence[Shape], flat: bool = True
-    ) -> None:
-        if len(dims) > 3:
+        lead = 2 + inner - len(dims)
+        if lead < 0:
             raise TypeError(f"strides along {dims}")
-        lead = 3 - len(dims)
         dims, columns = (1,) * lead + dims, [(0,) * lead + c for c in columns]
         operands = tuple([x.operand(c[0], c[1]) for x, c in zip(arrays, columns, strict=True)])
-        steps = tuple([c[2] for c in columns])
-        flat = flat and dims[:2] == (1, 1) and all(s in (0, x.itemsize) for s, x in zip(steps, arrays, strict=True))
-        self.instructions.append(Instruction(loop, operands, dims[2:], steps, (dims[0], dims[1]), flat))
-
-    def reduce(self, loop: Loop, x: ShapedArray, out: ShapedArray) -> None:
-        """Append the calls that combine the elements of `x` with those of `out`, which is broadcast."""
-        dims, (a, b) = merged(x.shape, [np.broadcast_to(out.memory, x.shape).strides, x.memory.strides])
-        if x.size:
-            self._append(loop, (out, x, out), dims, (a, b, a), flat=False)
+        steps = tuple([c[k] for k in range(inner + 1, 1, -1) for c in columns])
+        flat = elementwise and math.prod(dims[:-1]) == 1
+        flat = flat and all(step in (0, x.itemsize) for step, x in zip(steps, arrays, strict=False))
+        self.instructions.append(Instruction(loop, operands, dims[:1:-1], steps, (dims[0], dims[1]), flat))
 
     def call(self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape, steps: Shape = ()) -> None:
         """Append one call of a function that is not elementwise."""
@@ -125,19 +120,8 @@ class Code:
         """Copy `x`, which is broadcast, into an array of the same dtype."""
         if x.itemsize not in COPY:
             self.loop(loop_of(np.bitwise_or, "??->?"), [x, x, out], out.shape)
-        elif out.size:
-            strides = [np.broadcast_to(x.memory, out.shape).strides, out.memory.strides]
-            dims, columns = merged(out.shape, strides)
-            if len(dims) > 4:
-                raise TypeError(f"strides along {dims}")
-            lead = 4 - len(dims)
-            dims, (a, b) = (1,) * lead + dims, [(0,) * lead + c for c in columns]
-            operands = x.operand(*a[:2]), out.operand(*b[:2])
-            steps = a[3], b[3], a[2], b[2]
-            flat = dims[:3] == (1, 1, 1) and steps[0] in (0, x.itemsize) and steps[1] == x.itemsize
-            self.instructions.append(
-                Instruction((COPY[x.itemsize], 0), operands, dims[:1:-1], steps, (dims[0], dims[1]), flat)
-            )
+        else:
+            self.loop((COPY[x.itemsize], 0), [x, out], out.shape, inner=2)
 
 
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -328,7 +312,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         shape = np.broadcast_shapes(*[x.shape for x in arrays])
         if out is None:
             out = code.new(shape, dtypes[-1], weak and dtypes[-1].char == "d")
-        elif out.dtype != dtypes[-1] or out.shape != shape:
+        elif type(out) is not ShapedArray or out.dtype != dtypes[-1] or out.shape != shape:
             raise TypeError(f"an output of another dtype or shape {out.dtype, out.shape, dtypes, shape}")
         code.loop((POWER, 0) if weak and ufunc is np.power else loop_for(ufunc, dtypes), [*arrays, out], shape)
         return out

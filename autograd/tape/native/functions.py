@@ -40,7 +40,7 @@ def reduced(
         for i in axes:
             x = x if x.shape[i] == 1 else reduced(ufunc, x, i, True)
         return x if keepdims else x.like(x.memory.squeeze(tuple(axes)))
-    x.code.reduce(loop_for(ufunc, dtypes), x.like(source), kept)
+    x.code.loop(loop_for(ufunc, dtypes), (kept, x.like(source), kept), source.shape, elementwise=False)
     return kept if keepdims else kept.like(kept.memory.squeeze(tuple(axes)))
 
 
