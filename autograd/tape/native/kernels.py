@@ -30,27 +30,6 @@ RUN, KERNELS, BLOCK = 0, 64, 1024
 
 
 @intrinsic
-def load(typing_context: Any, address: Any) -> Any:
-    """Return the 64-bit integer at an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(builder.inttoptr(args[0], WORD.as_pointer()))
-
-    return types.int64(types.int64), generate
-
-
-@intrinsic
-def store(typing_context: Any, address: Any, value: Any) -> Any:
-    """Write a 64-bit integer to an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[1], builder.inttoptr(args[0], WORD.as_pointer()))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), generate
-
-
-@intrinsic
 def call(typing_context: Any, function: Any, addresses: Any, dims: Any, steps: Any, data: Any) -> Any:
     """Call an inner loop of NumPy."""
 
@@ -77,6 +56,18 @@ def pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
 def array(address, count, dtype):
     """Return the `count` elements at an address as an array."""
     return carray(pointer(address, dtype), count)
+
+
+@numba.njit
+def load(address):
+    """Return the 64-bit integer at an address."""
+    return array(address, 1, np.int64)[0]
+
+
+@numba.njit
+def store(address, value):
+    """Write a 64-bit integer to an address."""
+    array(address, 1, np.int64)[0] = value
 
 
 @numba.njit
