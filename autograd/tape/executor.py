@@ -97,8 +97,7 @@ class Switching:
         if self._program is not None and self._seconds >= self._worth and preparation.is_done(self._worth == 0.0):
             program, self._program = self._program, None
             with contextlib.suppress(LookupError, TypeError):
-                is_of_arrays = isinstance(self.text, NumpyText)
-                machine = native.Machine(program) if is_of_arrays else native.FloatMachine(self.text)
+                machine = native.Machine(program if isinstance(self.text, NumpyText) else self.text)
                 if len(machine.calls) * MOST_CALLS <= len(program.steps) and _reproduces(machine, program):
                     self.machine = machine
         return self.machine

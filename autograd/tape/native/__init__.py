@@ -9,10 +9,10 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     """Import numba, which takes half a second, when it is needed."""
-    if name in ("FloatMachine", "Machine"):
-        from .machine import FloatMachine, Machine
+    if name == "Machine":
+        from .machine import Machine
 
-        return Machine if name == "Machine" else FloatMachine
+        return Machine
     if name == "prepare":
         from .kernels import prepare
 

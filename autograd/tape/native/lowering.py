@@ -52,53 +52,47 @@ class Lowered:
         What to compute, in order.
     replaced : set of int
         The buffers of inputs that results replace.
+    in_one_vector : bool
+        Whether the inputs are the first elements of a vector, and the results are an array of floats.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program | Levels) -> None:
         self.code: Code = Code()
         self.inputs: list[ShapedArray] = []
-        self.floats: list[list[int]] = [[], []]
+        self.floats: list[Sequence[int]] = [[], []]
         self.results: list[Any] = []
-        self.order: list[Any] = []
         self.replaced: set[int] = set()
+        self.in_one_vector: bool = isinstance(program, Levels)
+        if isinstance(program, Levels):
+            self._lower_levels(program)
+        else:
+            self._lower_steps(program)
+        self.order: list[Any] = list(_in_runs(list(map(self._placed, self.code.instructions))))
 
-
-class LoweredLevels(Lowered):
-    """The instructions of a program of floats, whose values are in one vector."""
-
-    def __init__(self, levels: Levels) -> None:
-        super().__init__()
+    def _lower_levels(self, levels: Levels) -> None:
         v = self.code.constant(levels.start, FLOAT)
-        self.inputs[:] = [v[: levels.outside]]
+        self.inputs, self.floats = [v] * levels.outside, [[], range(levels.outside)]
         self.code.assumed = True  # results are finite
         levels.compute(v, v.chain)
-        self.results[:] = [v[levels.results]]
-        self.order[:] = list(_in_runs(self.code.instructions))
+        self.results = [v[levels.results]]
 
-
-class LoweredProgram(Lowered):
-    """The instructions of a program of arrays."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__()
+    def _lower_steps(self, program: Program) -> None:
         self.values: dict[int, Any] = dict(program.constants)
         specs = [program.specs[number] for number in (*program.inputs, *program.leaves)]
         code, elements = self.code, dict[int, ShapedArray]()
-        for number, spec in enumerate(specs):
-            if spec.dtype is None:
-                self.floats[number not in program.repeated].append(number)
+        floats = [number for number, spec in enumerate(specs) if spec.dtype is None]
+        self.floats = [[n for n in floats if (n in program.repeated) is replaced] for replaced in (True, False)]
         for numbers in self.floats:
             whole = code.new((len(numbers),), FLOAT)
             elements |= {n: whole.like(whole.memory[i : i + 1].reshape(()), weak=True) for i, n in enumerate(numbers)}
-        self.inputs[:] = [elements[n] if n in elements else code.new(s.shape, s.dtype) for n, s in enumerate(specs)]
+        self.inputs = [elements[n] if n in elements else code.new(s.shape, s.dtype) for n, s in enumerate(specs)]
         self.values.update(enumerate(self.inputs))
         code.inputs = len(code.sizes)
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
-        self.results[:] = self._results([self.values[r] for r in program.results])
+        self.results = self._results([self.values[r] for r in program.results])
         self.replaced.update([self.inputs[number].buffer for number in program.repeated])
         self._replace(program.repeated)
-        self.order[:] = list(_in_runs(list(map(self._placed, self.code.instructions))))
 
     def _replace(self, repeated: Mapping[int, int]) -> None:
         """Write results in place of the inputs that they replace in the next run, after all that may fail."""

@@ -10,7 +10,7 @@ import itertools
 import struct
 from collections.abc import Callable, Sequence
 from operator import setitem
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from autograd.typing import Array, Data
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
-from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
+from .lowering import Call, Layout, Lowered
 
 LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
 FRAME = 24  # words, see `kernels.interpret`
@@ -34,7 +34,7 @@ class Machine:
 
     Parameters
     ----------
-    program : Program
+    program : Program or Levels
         The program.
 
     Attributes
@@ -51,11 +51,8 @@ class Machine:
         Returns the floats that replace inputs.
     """
 
-    lowering: ClassVar[type[Any]] = LoweredProgram
-
     def __init__(self, program: Program | Levels) -> None:
-        self.lowered: Lowered = self.lowering(program)
-        lowered = self.lowered
+        self.lowered: Lowered = (lowered := Lowered(program))
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, inputs = lowered.code, lowered.inputs
         fixed = {x.buffer for x in (*inputs, *lowered.results) if isinstance(x, ShapedArray)} | code.constants.keys()
@@ -124,7 +121,8 @@ class Machine:
         """
         self.set(data)
         self.execute()
-        return self.results()
+        found = self.results()
+        return found[0].tolist() if self.lowered.in_one_vector else found
 
     def place(self, number: int, array: Array) -> None:
         """Use the memory of an array, which is C-contiguous, for an input and for the result that replaces it."""
@@ -252,17 +250,6 @@ class Machine:
                 segments.append(self._frame([]))
             self._gathering[key] = segments, self._frames[-1]
         return self._gathering[key]
-
-
-class FloatMachine(Machine):
-    """A program of floats by levels, for the native interpreter."""
-
-    lowering = LoweredLevels
-
-    def run(self, *data: Data) -> list[Data]:
-        """Return the results for the values of the inputs and of the variables from outside."""
-        (found,) = super().run(np.array(data))
-        return found.tolist()  # type: ignore[no-any-return]
 
 
 def _checked_rows(rows: Array, count: int) -> Array:

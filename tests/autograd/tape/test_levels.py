@@ -44,7 +44,7 @@ def runner(request, monkeypatch):
         levels = Levels(program)
         if kind == "native":
             with contextlib.suppress(TypeError):  # an operation of floats alone
-                return native.FloatMachine(levels)
+                return native.Machine(levels)
         return levels
 
     monkeypatch.setattr(call, "executor_for", forced)
@@ -484,5 +484,5 @@ def test_a_machine_with_other_results_is_replaced_by_numpy(monkeypatch):
             return [0.5] * self.count
 
     monkeypatch.setattr(native, "prepare", lambda may_compile: True, raising=False)
-    monkeypatch.setattr(native, "FloatMachine", Wrong, raising=False)
+    monkeypatch.setattr(native, "Machine", Wrong, raising=False)
     assert switched(monkeypatch).machine is None
