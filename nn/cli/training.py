@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,8 @@ def train(args: argparse.Namespace, out: Print) -> int:
             run.assess()
         if not args.json:  # before the figures, which may take longer than the training
             epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+            if history.epochs > 1 and len(run.best) == 1:
+                epochs += f" (parameters of epoch {run.best[0]['epoch']:.0f})"
             test = format_numbers(result["test"])
             out(f"on {len(run.rows['test'])} test rows after {epochs} in {run.seconds:.1f} s: {test}")
             if result.get("verdict"):
@@ -321,11 +324,12 @@ def train(args: argparse.Namespace, out: Print) -> int:
                 mean, deviation = np.mean(found), np.std(found, ddof=1)
                 out(f"{next(iter(run.metrics))} of {len(found)} folds: {mean:.3f} +- {deviation:.3f}")
             run.log(str(run.monitor.report()))
+        begin = time.perf_counter()
         written = run.write(history)
     if args.json:
         out(as_json({**result, "files": [str(path) for path in written]}))
     else:
-        out(f"wrote {args.out}/: " + ", ".join(path.name for path in written))
+        out(f"wrote {args.out}/ in {time.perf_counter() - begin:.1f} s: " + ", ".join(path.name for path in written))
         if history.interrupted:
             out("to continue, repeat the command with --resume")
     return 130 if history.interrupted else 1 if diverged(result) else 0
