@@ -102,7 +102,8 @@ def difference(a, b):
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_step_of_every_elementwise_optimizer_equals_eager_over_100_steps(name):
     pair = Pair(name)
-    pair.check(100, *data())
+    # Sums over all parameters decide on the step size of Prodigy, and magnify rounding.
+    pair.check(100, *data(), tolerance=1e-9 if name == "Prodigy" else 1e-10)
     assert 1 <= sum(map(len, pair.step._programs.values())) <= 2
 
 
