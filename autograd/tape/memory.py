@@ -93,7 +93,8 @@ class Memory:
         found = [r for r in program.results[program.outputs :] if r in own]
         found = [r for r in found if specs[r].dtype == specs[found[0]].dtype]
         self.gradients: dict[int, int] = {r: i for i, r in enumerate(found)}
-        offsets, self.size = _planned(program, {step.result for step in written} - fresh, last)
+        offsets, size = _planned(program, {step.result for step in written} - fresh, last)
+        self.size: int = size
         whole, made = aligned(self.size, np.dtype(np.uint8)), dict[object, Array]()
         self.out: dict[int, Array] = {}
         for value, offset in offsets.items():
