@@ -238,7 +238,7 @@ Entry: TypeAlias = dict[str, Json]
 
 MOST_ROWS = 24  # rows or columns of an array that a page shows; of a larger one, the first
 MOST_NUMBERS = 20_000  # in all arrays of a page
-MOST_SCALARS = 3_000  # of a graph of arrays that the page computes itself
+MOST_SCALARS = 2_500  # of a graph of arrays that the page computes itself
 
 
 class Unsupported(Exception):  # noqa: N818  (not an error: the page is then static)

@@ -60,6 +60,12 @@ def test_page_of_thousands_of_nodes_has_less_than_250_kilobytes():
     page = play(loss)
     assert 3_000 < len(data_of(page)["nodes"]) <= LIMIT
     assert len(page.html.encode("utf-8")) < 250_000
+    x = Tensor(np.ones(20), requires_grad=True)
+    for _ in range(61):
+        x = (x * 1.01).tanh()
+    page = play(x.sum())
+    assert 0.98 * player.MOST_SCALARS < len(data_of(page)["scalars"]) <= player.MOST_SCALARS
+    assert len(page.html.encode("utf-8")) < 250_000
 
 
 def test_hostile_name_does_not_close_the_script():
