@@ -1,5 +1,6 @@
 // The drawing of a graph: boxes, frames that open and close, edges, and a view that can be moved and enlarged.
 const EDGE = 22; // space above and below a graph, for the label of its highest or lowest edge
+const MANY_EDGES = 300;
 const GAP = 5; // between the label of the edge at work and a box
 // An array as a picture with a pixel for each element: blue is positive, red is negative, strong is large.
 function heatMap({ rows }) {
@@ -575,6 +576,8 @@ class GraphView {
 
   // A place on an edge for the text of its share, where it covers no box and no other share if possible.
   placeOfShare(e, { length }) {
+    const [x, y] = this.layout.middles[e];
+    if (this.edges.length > MANY_EDGES) return { x, y: y - 5 }; // measuring each curve would take seconds
     const curve = this.curves[e],
       whole = curve.getTotalLength(),
       width = 6.6 * length + 6,
