@@ -151,16 +151,15 @@ class _Writer:
         op, result = step.op, step.result
         args = [self._operand(a) for a in step.operands]
         options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
-        into_array = self._target(result)
-        is_written = bool(into_array)
+        out = self._target(result)
         form = ONE_OPERATOR if any(map(self._dtype, (result, *step.operands))) else ONE_CALL
-        if not is_written and not step.params and form.fullmatch(op.forms.get("scalar", "")):
+        if not out and not step.params and form.fullmatch(op.forms.get("scalar", "")):
             return expression(op, args)
         if (text := self._view(step, args)) is not None:
             return text
         into, is_array = op.forms.get("into"), spec is not None and spec.dtype is not None
         function: Function = op.forward
-        if into is not None and (is_written or (isinstance(into, np.ufunc) and is_array)):
+        if into is not None and (out or (isinstance(into, np.ufunc) and is_array)):
             function = into
         if function is np.matmul and self._of_two_axes(step):
             function = np.dot  # the same BLAS call with less overhead
@@ -168,8 +167,8 @@ class _Writer:
             function = _like_recorded(function, spec)
         if isinstance(function, np.ufunc) and is_array:
             args = [self._converted(a, step, text) for a, text in zip(step.operands, args, strict=True)]
-        if is_written:
-            options.append(f"out={into_array}")
+        if out:
+            options.append(f"out={out}")
         return f"{self._function(function, op.name)}({', '.join([*args, *options])})"
 
     def _target(self, value: int) -> str:
