@@ -142,7 +142,7 @@ class Lowered:
                     found = self._as_float(found, step.op)
                 if isinstance(found, ShapedArray) and (found.shape, found.dtype) == (spec.shape, spec.dtype or FLOAT):
                     return found.like(found.memory, weak=spec.dtype is None)
-            except (TypeError, ValueError, LookupError, NotReplayable):  # needs values
+            except (TypeError, ValueError, LookupError, AttributeError, NotReplayable):  # needs values
                 pass
             del self.code.instructions[before:]
         result = None if spec is None else self.code.new(spec.shape, spec.dtype or FLOAT, spec.dtype is None)
