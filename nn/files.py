@@ -1,4 +1,4 @@
-"""Find and read files."""
+"""Find, read and write files."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from autograd.files import replacing as replacing  # writes a file atomically
 from nn.typing import FilePath
 
 
