@@ -63,7 +63,7 @@ class Tensor(Variable, ArrayMethods):
         make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name))
         self.requires_grad = flag
 
-    if not TYPE_CHECKING:  # a type checker sees the one of ElementwiseMethods
+    if not TYPE_CHECKING:  # a type checker would accept every name
 
         def __getattr__(self, name: str) -> NoReturn:
             unknown_attribute(self, name, operations.__all__)

@@ -133,7 +133,7 @@ ARGUED = {
         "return -> pass": GENERAL,
         'array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else as_array(value)'
         " -> value if False else as_array(value)": SHORTCUT,
-        "if not TYPE_CHECKING:  # a type checker sees the one of ElementwiseMethods"
+        "if not TYPE_CHECKING:  # a type checker would accept every name"
         " -> if True: def __getattr__(self, name: str) -> NoReturn: unknown_attribute(self, name, operations.__all__)"
         "": "TYPE_CHECKING is False when the module runs",
     },

@@ -5,7 +5,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -177,10 +177,6 @@ class ElementwiseMethods(Node):
 
     __slots__ = ()
 
-    if TYPE_CHECKING:  # the methods of the tables below
-
-        def __getattr__(self, name: str) -> Any: ...
-
     __add__: Operation = ops.add
     __sub__: Operation = ops.subtract
     __mul__: Operation = ops.multiply
@@ -235,7 +231,65 @@ class ElementwiseMethods(Node):
 
     __rxor__: Operation = __xor__
 
+    absolute: Operation = ops.absolute
+    abs: Operation = ops.absolute
+    pow: Operation = ops.power
+    exp: Operation = ops.exp
+    exp2: Operation = ops.exp2
+    expm1: Operation = ops.expm1
+    log: Operation = ops.log
+    log1p: Operation = ops.log1p
+    log2: Operation = ops.log2
+    log10: Operation = ops.log10
+    logaddexp: Operation = ops.logaddexp
+    sqrt: Operation = ops.sqrt
+    rsqrt: Operation = ops.rsqrt
+    square: Operation = ops.square
+    reciprocal: Operation = ops.reciprocal
+    sigmoid: Operation = ops.sigmoid
+    relu: Operation = ops.relu
+    leaky_relu: Operation = ops.leaky_relu
+    softplus: Operation = ops.softplus
+    maximum: Operation = ops.maximum
+    minimum: Operation = ops.minimum
+    fmod: Operation = ops.fmod
+    clip: Operation = ops.clip
+    clamp: Operation = ops.clip
+    # NumPy calls methods of these names on the elements of an object array.
+    sin: Operation = ops.sin
+    cos: Operation = ops.cos
+    tan: Operation = ops.tan
+    asin: Operation = ops.asin
+    arcsin: Operation = ops.asin
+    acos: Operation = ops.acos
+    arccos: Operation = ops.acos
+    atan: Operation = ops.atan
+    arctan: Operation = ops.atan
+    atan2: Operation = ops.atan2
+    arctan2: Operation = ops.atan2
+    hypot: Operation = ops.hypot
+    sinh: Operation = ops.sinh
+    cosh: Operation = ops.cosh
+    tanh: Operation = ops.tanh
+    asinh: Operation = ops.asinh
+    arcsinh: Operation = ops.asinh
+    acosh: Operation = ops.acosh
+    arccosh: Operation = ops.acosh
+    atanh: Operation = ops.atanh
+    arctanh: Operation = ops.atanh
+    erf: Operation = ops.erf
     elements: Operation = elements
+    sign: Operation = ops.sign
+    floor: Operation = ops.floor
+    ceil: Operation = ops.ceil
+    round: Operation = ops.round
+    rint: Operation = ops.round
+    isnan: Operation = ops.isnan
+    isinf: Operation = ops.isinf
+    isfinite: Operation = ops.isfinite
+    logical_not: Operation = ops.logical_not
+    logical_and: Operation = ops.logical_and
+    logical_or: Operation = ops.logical_or
 
     __array_ufunc__: Operation = array_ufunc
     __array_function__: Operation = array_function
@@ -286,6 +340,61 @@ class ArrayMethods(ElementwiseMethods):
 
     __rmatmul__: Operation = reflected(ops.matmul)
     __getitem__: Operation = ops.getitem
+
+    sum: Operation = ops.sum
+    mean: Operation = ops.mean
+    var: Operation = ops.var
+    std: Operation = ops.std
+    max: Operation = ops.max
+    amax: Operation = ops.max
+    min: Operation = ops.min
+    amin: Operation = ops.min
+    argmax: Operation = ops.argmax
+    argmin: Operation = ops.argmin
+    any: Operation = ops.any
+    all: Operation = ops.all
+    logsumexp: Operation = ops.logsumexp
+    softmax: Operation = ops.softmax
+    log_softmax: Operation = ops.log_softmax
+    prod: Operation = ops.prod
+    cumsum: Operation = ops.cumsum
+    cumprod: Operation = ops.cumprod
+    sort: Operation = ops.sort
+    argsort: Operation = ops.argsort
+    norm: Operation = ops.norm
+
+    matmul: Operation = ops.matmul
+    mm: Operation = ops.matmul
+    dot: Operation = ops.dot
+    outer: Operation = ops.outer
+    trace: Operation = ops.trace
+    inv: Operation = ops.inv
+    inverse: Operation = ops.inv
+    det: Operation = ops.det
+    cholesky: Operation = ops.cholesky
+
+    swapaxes: Operation = ops.swapaxes
+    moveaxis: Operation = ops.moveaxis
+    movedim: Operation = ops.moveaxis
+    expand_dims: Operation = ops.expand_dims
+    unsqueeze: Operation = ops.expand_dims
+    squeeze: Operation = ops.squeeze
+    flatten: Operation = ops.flatten
+    ravel: Operation = ops.flatten
+    broadcast_to: Operation = ops.broadcast_to
+    tile: Operation = ops.tile
+    repeat: Operation = ops.repeat
+    repeat_interleave: Operation = ops.repeat
+    flip: Operation = ops.flip
+    roll: Operation = ops.roll
+    tril: Operation = ops.tril
+    triu: Operation = ops.triu
+    diag: Operation = ops.diag
+    diagonal: Operation = ops.diagonal
+    split: Operation = ops.split
+    take: Operation = ops.take
+    take_along_axis: Operation = ops.take_along_axis
+    astype: Operation = ops.astype
 
     def float(self) -> Operand:
         """Return a float32 copy, as in PyTorch."""
@@ -353,30 +462,3 @@ class ArrayMethods(ElementwiseMethods):
         """Return the values as nested lists."""
         notify_read(self, "tolist()")
         return self._value.tolist()
-
-
-# Operations that are methods, with the names of PyTorch too, and with those that NumPy calls on the elements of an
-# object array.
-METHODS: dict[type[Node], tuple[str, ...]] = {
-    ElementwiseMethods: (
-        "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-        "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp", "clip", "cos", "cosh", "erf", "exp", "exp2",
-        "expm1", "floor", "fmod", "hypot", "isfinite", "isinf", "isnan", "leaky_relu", "log", "log10", "log1p", "log2",
-        "logaddexp", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "pow", "reciprocal", "relu",
-        "rint", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh",
-    ),
-    ArrayMethods: (
-        "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "astype", "broadcast_to", "cholesky", "cumprod",
-        "cumsum", "det", "diag", "diagonal", "dot", "expand_dims", "flatten", "flip", "inv", "inverse", "log_softmax",
-        "logsumexp", "matmul", "max", "mean", "min", "mm", "moveaxis", "movedim", "norm", "outer", "prod", "ravel",
-        "repeat", "repeat_interleave", "roll", "softmax", "sort", "split", "squeeze", "std", "sum", "swapaxes", "take",
-        "take_along_axis", "tile", "trace", "tril", "triu", "unsqueeze", "var",
-    ),
-}  # fmt: skip
-_OF_PYTORCH = {
-    "abs": "absolute", "clamp": "clip", "inverse": "inv", "mm": "matmul", "movedim": "moveaxis", "pow": "power",
-    "repeat_interleave": "repeat", "unsqueeze": "expand_dims",
-}  # fmt: skip
-for _kind, _methods in METHODS.items():
-    for _method in _methods:
-        setattr(_kind, _method, getattr(ops, (_NAMES | _OF_PYTORCH).get(_method, _method)))
