@@ -340,9 +340,10 @@ def per_example_gradients(
         raise ValueError(f"expected a target for each example, got {len(x)} inputs and {len(y)} targets")
     for path, module in getattr(model, "named_modules", tuple)():
         if module.combines_examples:
+            name = f"{type(module).__name__} {path!r}" if path else type(module).__name__
             raise ValueError(
-                f"{type(module).__name__} {path!r} normalizes by statistics of the whole batch, so that no example has "
-                "a gradient of its own: call model.eval(), or use LayerNorm"
+                f"{name} normalizes by statistics of the whole batch, so that no example has a gradient of its own: "
+                "call model.eval(), or use LayerNorm"
             )
     chosen = listed(parameters)
     step = autograd.compile(lambda x, y: loss(model(x), y))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.typing import Group, Parameter, StateDict
+from optim.typing import Data, Group, Parameter, StateDict
 
 from .flat_params import label, raw_gradient
 from .options import suggestion
@@ -267,7 +267,7 @@ def checked_array(value: Any, like: Any, name: str) -> Any:
     return array
 
 
-def nonfinite(parameters: Iterable[Parameter]) -> list[str]:
-    """Return the labels of the parameters whose gradients contain nan or inf."""
-    found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
-    return [label(p, i) for i, p in found if not np.isfinite(raw_gradient(p.grad)).all()]
+def nonfinite(parameters: Iterable[Parameter], values: Mapping[int, Data] | None = None) -> list[str]:
+    """Return the labels of the parameters whose gradients, or values by ``id(p)``, contain nan or inf."""
+    found = [(i, p, p.grad if values is None else values[id(p)]) for i, p in enumerate(parameters)]
+    return [label(p, i) for i, p, g in found if g is not None and not np.isfinite(raw_gradient(g)).all()]

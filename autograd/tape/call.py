@@ -32,8 +32,8 @@ class Call:
         The function.
     arguments : Arguments
         Its arguments.
-    grad_enabled : bool
-        Whether gradients are recorded.
+    recording : Recording
+        A new one.
 
     Attributes
     ----------
@@ -46,8 +46,7 @@ class Call:
         If the call must be computed eagerly.
     """
 
-    def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
-        recording = Recording(grad_enabled)
+    def __init__(self, function: Function, arguments: Arguments, recording: Recording) -> None:
         self._states: list[tuple[Any, ...]] = []  # variables, each with what it must have in a replay
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
@@ -55,7 +54,7 @@ class Call:
             self._is_single = isinstance(result, Node)
             for y, path in zip(outputs, paths, strict=True):
                 check_result(y, path)
-            gradients = loss_gradients(outputs) if grad_enabled else {}
+            gradients = loss_gradients(outputs) if recording.grad_enabled else {}
         self._count = len(outputs)
         self.branches: bool = False  # whether another program may be valid where this one is not
         program = self._program(arguments, outputs, gradients, recording)

@@ -104,7 +104,7 @@ class Programs:
 
     def _recorded(self, arguments: Arguments) -> Call:
         """Return a recorded call."""
-        return Call(self.function, arguments, bool(current_mode()))
+        return Call(self.function, arguments, Recording(bool(current_mode())))
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute what a replay would, without one."""

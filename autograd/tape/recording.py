@@ -261,6 +261,20 @@ class Recording(Watch):
         )
 
 
+class PureRecording(Recording):
+    """Refuses callbacks, before they are called, for a function that may be called any number of times."""
+
+    def with_grad(self, enabled: bool) -> PureRecording:
+        """Return the same recording with or without gradients."""
+        return PureRecording(enabled, self)
+
+    def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
+        """Raise NotReplayable, except for a guard."""
+        if kind is not Guard:
+            raise NotReplayable(f"the function calls back {getattr(function, '__name__', 'a function')}")
+        return super().callback(function, args, kind)
+
+
 class _Part(Watch):
     """Collects the nodes from outside that a block uses; dicts keep their order."""
 

@@ -10,19 +10,47 @@ from typing import Any, overload
 import numpy as np
 
 from autograd.graph import Node
-from autograd.recording import raw_data, settled_mode
+from autograd.recording import NotReplayable, raw_data, settled_mode
 from autograd.transforms.functional import hessian_product
 from autograd.transforms.nested import flatten
 from autograd.typing import Array, Function, Tree
 
+from .call import Call
 from .compiled import Compiled, Programs
 from .executor import has_numba
-from .recording import RecordingError
+from .recording import PureRecording, RecordingError
 from .signature import Arguments
 from .step_call import StepCall, Transform
 
 LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
 LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
+
+
+class _Gradients(Compiled):
+    """Compiled gradients for an optimizer that also needs products with the Hessian, from another run of the function.
+
+    A function with callbacks, which another run would repeat, is computed eagerly, and `loss` is the root of its graph.
+    """
+
+    _is_eager: bool = False
+    loss: Node | None = None
+
+    def _recorded(self, arguments: Arguments) -> Call:
+        try:
+            return Call(self.function, arguments, PureRecording())
+        except NotReplayable:
+            self._is_eager = True
+            raise
+
+    def _replayed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool) -> Tree:
+        if self._is_eager:
+            return self._eagerly(args, kwargs)
+        return super()._replayed(args, kwargs, grad_enabled)
+
+    def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
+        result = super()._call(args, kwargs)
+        self.loss = _loss_of(result)
+        return result
 
 
 class CompiledStep(Programs):
@@ -55,7 +83,7 @@ class CompiledStep(Programs):
         super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform
-        self._gradients = Compiled(function)
+        self._gradients = (_Gradients if getattr(optimizer, "needs_product", "") else Compiled)(function)
         self._products = Compiled(self._multiplied)
         self.updated: set[Node] = set()
         self._layout: int = -1
@@ -96,8 +124,11 @@ class CompiledStep(Programs):
                     p.grad = g
             self.updated.update([p for p in parameters if p.grad is not None])
             loss = _loss_of(results[-1])
-            if not getattr(self.optimizer, "needs_product", ""):
+            if not isinstance(self._gradients, _Gradients):
                 return loss
+            root, self._gradients.loss = self._gradients.loss, None
+            if root is not None:
+                return loss, hessian_product(root, self.optimizer.parameters)
             return loss, lambda v: [raw_data(h) for h in self._products(args, kwargs, tuple(v))]
 
         try:
@@ -261,7 +292,8 @@ def compile(
 
     Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
     the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`, `optim.AdaHessian`) get one
-    that replays programs of the gradients and of products with the Hessian.
+    that replays programs of the gradients and of products with the Hessian; for products of a function with callbacks,
+    such as the draws of dropout, all is computed eagerly.
 
     If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
     machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of

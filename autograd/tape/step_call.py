@@ -60,7 +60,7 @@ class StepCall(Call):
         # `CHANGED` and the number of steps when the machine had taken the last step, with the present options.
         self._placed: object = None
         self._steps: int = -1
-        super().__init__(function, arguments, grad_enabled=True)
+        super().__init__(function, arguments, Recording())
         for update in self.updates:
             update.before.clear()  # which keep the recorded graph alive
             update.after.clear()

@@ -9,7 +9,7 @@ from optim.checks import closure_pair, nonfinite, require_closure
 from optim.flat_params import FlatParams, like
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, Count, NonNegative, Portion, Positive, Whole
-from optim.typing import Array, Closure, Data, Group, Params
+from optim.typing import Array, Closure, Data, Group, Params, StateDict
 
 
 def block_means(d: Array, size: int) -> Array:
@@ -37,7 +37,8 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
-        self._is_fresh = False
+        # The parameters whose estimate for the next step is nonfinite and not stored; None without an estimate.
+        self._refused: list[str] | None = None
 
     def estimate(self, product: Callable[[list[Data]], list[Data]]) -> None:
         """Renew the estimate if the next step needs it; then call `step` without a closure.
@@ -53,6 +54,9 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
         if due := self._due():
             z = [like(draw(np.shape(p.data)), p.data) for p in self.parameters]
             found = {id(p): a * b for p, a, b in zip(self.parameters, z, product(z), strict=True)}
+            if self.skip_nonfinite and (refused := nonfinite(self.parameters, found)):
+                self._refused = refused
+                return
         for flat, group in due:
             self.initialized(flat, group)
             states = flat.member_states(self.state_names)
@@ -60,7 +64,7 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
                 d = np.asarray(-found[id(p)] if group["maximize"] else found[id(p)], dtype=flat.dtype)
                 state[self.state_names[-1]] = block_means(d, group.get("block_size", 1))
             flat.set_states(states, self.state_names)
-        self._is_fresh = True
+        self._refused = []
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update all parameters that have a gradient, atomically.
@@ -78,15 +82,23 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
             The loss that the closure returned, or None.
         """
         loss = None
-        if closure is not None or (self._due() and not self._is_fresh):
+        if closure is not None or (self._due() and self._refused is None):
             loss, product = closure_pair(self, require_closure(self, closure)())
             if self.skip_nonfinite and (found := nonfinite(self.parameters)):
                 self.skip(found)
                 return loss
             self.estimate(product)
-        self._is_fresh = False
-        super().step()
+        refused, self._refused = self._refused, None
+        if refused:
+            self.skip(refused)
+        else:
+            super().step()
         return loss
+
+    def load_state_dict(self, state_dict: StateDict) -> None:
+        """Restore a copy of a `state_dict`, atomically; an estimate for the next step is dropped."""
+        super().load_state_dict(state_dict)
+        self._refused = None
 
     def _due(self) -> list[tuple[FlatParams, Group]]:
         """Return the parameters with a gradient whose next step needs an estimate, and their options."""

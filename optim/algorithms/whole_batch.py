@@ -72,11 +72,16 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
 
     def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:
         """Return the loss, and its value and gradient with the sign of a minimization, from a closure's result."""
+        product: Any
         loss, product = closure_pair(self, found) if self.needs_product else (found, None)
         sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
         value = sign * loss_of(self, loss)
         gradient = self._joined([p.grad for p in self.parameters])
-        return loss, (value, sign * gradient, product and (lambda v: sign * self._joined(product(self._parts(v)))))
+
+        def multiplied(v: Array) -> Array:
+            return sign * self._joined(product(self._parts(v)))
+
+        return loss, (value, sign * gradient, multiplied)
 
     def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
         """Move from the evaluated point by `_write` and `evaluate`, update the memory, and return the last loss."""
@@ -292,9 +297,18 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
         """Take one step that decreases the sum of squares, and return half the sum."""
         o, x = self.param_groups[0], self._read()
         f, r, pullback = start
+        if not math.isfinite(f):
+            return f
         rows = [pullback(np.eye(1, len(r), k)[0]) for k in range(len(r))]
         jacobian = np.array(rows, dtype=float).reshape(len(r), len(x))
         gram, g = jacobian.T @ jacobian, jacobian.T @ r
+        if not (np.isfinite(gram).all() and np.isfinite(g).all()):
+            if self.skip_nonfinite:
+                return math.nan
+            raise FloatingPointError(
+                "LevenbergMarquardt cannot step where the Jacobian of the residuals, or its square, contains nan or "
+                "inf: scale inputs and residuals, or pass skip_nonfinite=True to skip such steps"
+            )
         if not g.any():
             return f
         mu, nu = memory["mu"] or o["damping"] * float(np.max(np.diag(gram))), memory["nu"]
@@ -311,7 +325,8 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
                 return value
             mu, nu = mu * nu, nu * 2
         else:
-            memory.update(mu=mu, nu=nu)
+            if math.isfinite(mu):
+                memory.update(mu=mu, nu=nu)
         self._write(x)
         return f
 

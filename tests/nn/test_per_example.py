@@ -102,6 +102,8 @@ def test_batch_normalization_in_evaluation_mode_has_gradients_of_examples():
     model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=1))
     x, y = np.random.default_rng(0).normal(size=(6, 3)), np.ones((6, 1))
     model(x)
+    with pytest.raises(ValueError, match=r"^BatchNorm1d normalizes"):
+        per_example_gradients(nn.BatchNorm1d(3), nn.MSELoss(), x, x)
     with pytest.raises(ValueError, match="BatchNorm1d '1' normalizes"):
         per_example_gradients(model, nn.MSELoss(), x, y)
     model.eval()

@@ -320,10 +320,11 @@ CLOSURES = {
 }
 
 
-@each(CLOSURES)
-def test_steps_with_closures_equal_eager_ones(name):
+@each(CLOSURES, ["plain", "norm", "dropout"])
+def test_steps_with_closures_equal_eager_ones(name, variant):
     x, y = data()
-    models = [nn.MLP(2, [4, 1], activation="tanh", rng=0) for _ in range(2)]
+    options = {"plain": {}, "norm": {"norm": "batch"}, "dropout": {"dropout": 0.2}}[variant]
+    models = [nn.MLP(2, [4, 1], activation="tanh", rng=0, **options) for _ in range(2)]
     eager, compiled = [CLOSURES[name](list(model.parameters())) for model in models]
     step = autograd.compile(lambda x, y: ((models[1](x) - y) ** 2).mean(), optimizer=compiled)
 
@@ -338,6 +339,21 @@ def test_steps_with_closures_equal_eager_ones(name):
     for p, q in zip(*[model.parameters() for model in models], strict=True):
         np.testing.assert_allclose(p.data, q.data, rtol=1e-7, atol=1e-10)
         assert q.grad is None
+    assert difference(*[{k: np.asarray(v) for k, v in model.state_dict().items()} for model in models]) < 1e-7
+
+
+def test_callback_inside_no_grad_is_called_once_in_a_step_with_products():
+    w, calls = Tensor([2.0], requires_grad=True), []
+
+    def loss():
+        with autograd.no_grad():
+            callback(calls.append, 1)
+        return (w**2).sum()
+
+    step = autograd.compile(loss, optimizer=optim.AdaHessian([w]))
+    for _ in range(3):
+        step()
+    assert calls == [1, 1, 1]
 
 
 def test_optimizer_of_residuals_is_refused_with_the_cure():

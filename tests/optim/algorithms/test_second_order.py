@@ -139,6 +139,41 @@ def test_values_and_tensors_take_the_same_path(name):
     np.testing.assert_allclose(*ends, rtol=1e-12)
 
 
+@each(["AdaHessian", "Sophia"], [False, True])
+def test_a_nonfinite_product_is_not_stored_and_skips_the_step(name, in_loop):
+    p, q = Parameter(np.ones(2), np.ones(2)), Parameter(np.ones(2), np.ones(2))
+    optimizer = getattr(optim, name)([("p", p), ("q", q)], skip_nonfinite=True, update_period=1)
+    optimizer.step(lambda: (0.0, lambda v: v))
+    before, state = [p.data, q.data], repr(optimizer.state_dict()["state"])
+
+    def product(v):
+        return [v[0], v[1] * np.nan]
+
+    if in_loop:
+        optimizer.estimate(product)
+        optimizer.step()
+    else:
+        assert optimizer.step(lambda: (3.0, product)) == 3.0
+    assert optimizer.skipped == 1
+    assert optimizer.culprits == ["parameter 1"]
+    assert p.data is before[0]
+    assert q.data is before[1]
+    assert repr(optimizer.state_dict()["state"]) == state
+    optimizer.step(lambda: (0.0, lambda v: v))
+    assert np.isfinite([p.data, q.data]).all()
+    assert optimizer.skipped == 1
+
+
+def test_loading_a_state_drops_the_estimate_for_the_next_step():
+    p = Parameter(np.ones(2), np.ones(2))
+    optimizer = optim.AdaHessian([p])
+    state = optimizer.state_dict()
+    optimizer.estimate(lambda v: v)
+    optimizer.load_state_dict(state)
+    with pytest.raises(TypeError, match=r"AdaHessian.step needs a closure"):
+        optimizer.step()
+
+
 # ----------------------------------------------------------------------------------------------------- whole batches
 
 
@@ -240,6 +275,36 @@ def test_a_rejected_step_of_levenberg_marquardt_changes_nothing_but_the_damping(
     optimizer.step(lambda: (p.data.copy(), lambda u: [-u]))  # a wrong sign: every step increases the sum
     assert p.data.tolist() == [1.0]
     assert optimizer.memory == {"mu": 1e-3 * 2 * 4 * 8, "nu": 16.0}
+
+
+@each(["residual", "Jacobian", "square"], [False, True])
+def test_levenberg_marquardt_keeps_its_damping_where_anything_is_nonfinite(where, skip):
+    p = Parameter(np.array([1.0, 2.0]))
+    optimizer = optim.LevenbergMarquardt([p], skip_nonfinite=skip)
+    good = lambda: (p.data.copy(), lambda u: [u])  # noqa: E731
+    optimizer.step(good)
+    before, memory = p.data, dict(optimizer.memory)
+    wrong = {"residual": (np.nan, 1.0), "Jacobian": (1.0, np.nan), "square": (1.0, 1e200)}[where]
+    bad = lambda: (p.data * wrong[0], lambda u: [u * wrong[1]])  # noqa: E731
+    with np.errstate(all="ignore"):
+        if skip or where == "residual":  # the caller sees a loss of nan
+            optimizer.step(bad)
+        else:
+            with pytest.raises(FloatingPointError, match="Jacobian of the residuals, or its square, contains nan"):
+                optimizer.step(bad)
+    np.testing.assert_array_equal(p.data, before)
+    assert optimizer.memory == memory
+    assert optimizer.skipped == skip
+    optimizer.step(good)
+    assert np.sum(p.data**2) < np.sum(before**2)
+
+
+def test_levenberg_marquardt_drops_a_damping_that_overflows():
+    p = Parameter(np.array([1.0]))
+    optimizer = optim.LevenbergMarquardt([p], max_eval=1)
+    optimizer.memory = {"mu": 2.0, "nu": 1e308}
+    optimizer.step(lambda: (p.data.copy(), lambda u: [-u]))  # a wrong sign: every step increases the sum
+    assert optimizer.memory == {"mu": 2.0, "nu": 1e308}
 
 
 @each(["AdaHessian", "Sophia", "NewtonCG", "LevenbergMarquardt"], [lambda: 1.0, lambda: (1.0, 2.0), lambda: None])
