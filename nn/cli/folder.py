@@ -118,7 +118,8 @@ def load_run(folder: Path) -> Trained:
         shift, factor = saved["target_scale"]
         temperature = float(saved["temperature"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None
+        other = "of another version of chainrule, or a checkpoint, but not one of python -m nn train"
+        raise ValueError(f"{path} is {other} ({error}); train again") from None
     return Trained(
         model, encoder, saved["target"], classes, (shift, factor), saved["settings"], temperature, saved["result"],
         saved["history"],

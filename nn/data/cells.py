@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import math
 import re
 import sys
 import zlib
@@ -29,9 +30,9 @@ TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt"}
 FORMATS = {  # other files by their first bytes, with the name of a reader in pandas, if there is one
     rb"PK\x03\x04": ("an Excel workbook or a ZIP archive", "read_excel"),
     rb"\xd0\xcf\x11\xe0": ("an old Excel workbook", "read_excel"),
-    rb"PAR1": ("a Parquet file", "read_parquet"), rb"ARROW1": ("an Arrow file", "read_feather"),
+    rb"PAR1[\0-\x08\x0e-\x1f]": ("a Parquet file", "read_parquet"), rb"ARROW1\0\0": ("an Arrow file", "read_feather"),
     rb"\x89HDF": ("an HDF5 file", "read_hdf"), rb"SQLite format 3": ("a database", "read_sql"),
-    rb"\x80[\x02-\x05]": ("a pickle", "read_pickle"), rb"%PDF": ("a PDF document", ""),
+    rb"\x80[\x02-\x05]": ("a pickle", "read_pickle"), rb"%PDF-": ("a PDF document", ""),
     rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed by another program than gzip", "read_csv"),
     rb"(?i)\s*<(!doctype|html|table)": ("a web page", "read_html"), rb"\s*<\?xml": ("an XML file", "read_xml"),
     rb'\s*(\{\s*"|\[\s*[\[{])': ("a JSON file", "read_json"), rb"(?i)(%.*\n|\s)*@relation\s": ("an ARFF file", ""),
@@ -93,7 +94,7 @@ def read_cells(
     path: str,
     delimiter: str | None = None,
     header: bool | None = None,
-    expected: Collection[str] = (),
+    expected: Collection[str] | None = None,
     *,
     encoding: str | None = None,
     missing: Iterable[str] = MISSING,
@@ -108,8 +109,9 @@ def read_cells(
         The character between cells; by default that of ``, ; tab |`` and space which makes rows of equal length.
     header : bool, optional
         Whether the first line names the columns; by default detected by comparing it with the other lines.
-    expected : collection of str
-        A first line that contains these names is a header.
+    expected : collection of str, optional
+        The columns of a model, for which each line is a row.  A first line that contains these names is a header.  By
+        default lines around the table are left out: titles, units, repeated headers, totals and notes.
     encoding : str, optional
         The text encoding; by default UTF-8, UTF-16 or Windows-1252.
     missing : sequence of str
@@ -133,21 +135,21 @@ def read_cells(
     if delimiter != " ":  # blanks between a quote and the delimiter
         text = re.sub(rf"{quote} +(?=[{re.escape(delimiter)}\n])", quote, text)
     reader = CSVReader(path, CSVOptions(delimiter=delimiter), text, quote)
-    found = [(reader.line, row) for row in reader.cells() if any(row)]
+    found = [(reader.line, row) for row in reader.cells() if any(row) or expected is not None]
     if not found:
         raise ValueError(f"{path}: the file is empty")
     words = {"", *(word.lower() for word in missing)}
     labels = _class_names([row for _, row in found])
-    notes = _trim(found) if labels is None else []
+    notes = _trim(found) if labels is None and expected is None else []
     _pad([row for _, row in found])
     first = found[0][1]
     if header is None:
-        named = bool(expected) and set(expected) <= set(first)
+        named = bool(expected) and set(expected or ()) <= set(first)
         body = [row for _, row in found[1 : DETECTION_LINES + 1]]
         header = labels is None and (named or _has_header(first, body, words))
     if header or labels:
         top, _ = found.pop(0)
-        notes += _trim_below(first, found, words) if header else []
+        notes += _trim_below(first, found, words) if header and expected is None else []
     if not found:
         raise ValueError(f"{path}: the file has no rows after line {top}")
     width = len(found[0][1] if labels else first)
@@ -244,22 +246,40 @@ def _trim(found: list[tuple[int, list[str]]]) -> list[str]:
     counts = Counter(len(row) for _, row in found)
     width, notes = max(counts, key=lambda n: (counts[n], n)), []
 
+    def recurs(row: list[str]) -> bool:
+        word = row[0].lower().rstrip(":")
+        return any(other is not row and other[0].lower().rstrip(":") == word for _, other in found)
+
     def short(row: list[str]) -> bool:
-        return len(row) < width - (width > 2) and 2 * sum(map(bool, row)) <= width
+        return len(row) < width - (width > 2) and 2 * sum(map(bool, row)) <= width and _kind(row[0]) == "word"
 
     def title(row: list[str]) -> bool:
-        alone = len(row) == width > 2 and not any(row[1:]) and _kind(row[0]) == "word"
-        return (short(row) and width > 2) or alone or (row[0].startswith("#") and len(row) != width)
+        if row[0].startswith("#") and len(row) != width:
+            return True
+        alone = len(row) == width and not any(row[1:]) and _kind(row[0]) == "word"
+        return width > 2 and (short(row) or alone) and not recurs(row)
+
+    def note(row: list[str]) -> bool:  # a short line with a number may be the last one of a truncated file
+        return short(row) and all(_kind(cell) == "word" for cell in row) and not recurs(row)
 
     def total(row: list[str]) -> bool:
-        word = row[0].lower().rstrip(":")
-        return word in TOTALS and not any(other[0].lower() == word for _, other in found[:-1])
+        return row[0].lower().rstrip(":") in TOTALS and not recurs(row) and ("" in row or _sums(row, found[:-1]))
 
     while len(found) > 2 and title(found[0][1]):
         notes.append(f"line {found.pop(0)[0]} left out: a title above the table")
-    while len(found) > 2 and (short(found[-1][1]) or total(found[-1][1])):
+    while len(found) > 2 and (note(found[-1][1]) or total(found[-1][1])):
         notes.append(f"line {found.pop()[0]} left out: a note or a total below the table")
     return notes
+
+
+def _sums(row: list[str], above: list[tuple[int, list[str]]]) -> bool:
+    """Return whether a cell of a row is the sum of those above it."""
+    for parse in NUMBERS:
+        for i, cell in enumerate(row):
+            terms = (parse(other[i]) for _, other in above if i < len(other))
+            if (value := parse(cell)) and math.isclose(value, sum(filter(None, terms)), rel_tol=1e-3):
+                return True
+    return False
 
 
 def _trim_below(header: list[str], found: list[tuple[int, list[str]]], missing: set[str]) -> list[str]:
@@ -268,7 +288,9 @@ def _trim_below(header: list[str], found: list[tuple[int, list[str]]], missing: 
     if notes:
         found[:] = [(line, row) for line, row in found if row != header]
     few = [row for _, row in found[: DETECTION_LINES if len(header) < DETECTION_LINES else 3]]
-    if len(few) > 2 and all(_kind(cell) == "word" for cell in few[0]) and sum(_over_numbers(*few, missing=missing)) > 1:
+    words = len(few) > 2 and all(_kind(cell) == "word" for cell in few[0])
+    level = any(cell and cell in column for cell, *column in zip(*few, strict=False))
+    if words and not level and sum(_over_numbers(*few, missing=missing)) > 1:
         notes.append(f"line {found.pop(0)[0]} left out: it has words such as units above columns of numbers")
     return notes
 

@@ -15,9 +15,16 @@ MISSING = (
 BOOLEANS = {"false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0, "n": 0.0, "y": 1.0, "f": 0.0, "t": 1.0}
 BOOLEAN_PAIRS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 CURRENCY = "$€£¥₹"
+CURRENCIES = "USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|MXN"
+UNITS = (  # that may follow a digit without a blank, not the letters that are often grades or sections, as in 1A
+    "m|km|cm|mm|[µμ]m|nm|mi|ft|in|yd|ha|g|kg|mg|[µμ]g|lbs?|oz|t|l|L|ml|mL|cl|dl|s|ms|[µμ]s|ns|sec|min|h|hrs?|hours?|days?|"
+    "weeks?|months?|yrs?|years?|V|mV|kV|mA|mAh|W|mW|kW|MW|Wh|kWh|MWh|kJ|MJ|cal|kcal|e[vV]|keV|MeV|°[CFK]?|kN|Pa|"
+    "hPa|kPa|MPa|m?bar|psi|mmHg|Hz|kHz|MHz|GHz|rpm|bpm|dB|[kKMGT]B|[kMG]b|mol|mmol|ppm|ppb|mph|kmh|kph|mpg|cc|hp|px|pt|pcs"
+)
+KNOWN = rf"(?:{UNITS})(?:\^?[23]|[²³])?(?:[/·*](?:{UNITS})(?:\^?[23]|[²³])?)*|{CURRENCIES}"
 QUANTITY = re.compile(
-    r"(?P<before>(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|MXN|Rs\.?)?)\s*[-+−]?\d[\d.,'’ \xa0\u202f]*"
-    r"(?P<after>(?:[^\W\d_]|[°µ])\S*)?"
+    rf"(?P<before>(?:{CURRENCIES}|Rs\.?)?)\s*[-+−]?\d[\d.,'’ \xa0\u202f]*"
+    rf"(?P<after>{KNOWN}|(?<=[ \xa0\u202f])(?!(?:st|nd|rd|th)$)(?:[^\W\d_]|[°µ])\S+)?"
 )
 DATES = (
     "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",
@@ -45,12 +52,16 @@ def parse_number(cell: str) -> float | None:
 
 
 def common_unit(cells: Iterable[str]) -> str:
-    """Return the word that follows the number in every cell, or the currency before it; "" if there is none.
+    """Return the unit that follows the number in every cell, or the currency before it; "" if there is none.
+
+    Unknown units are words of two letters or more, after a blank.
 
     Examples
     --------
     >>> common_unit(["12 kg", "7.5 kg"]), common_unit(["USD 3", "USD 4"]), common_unit(["3 kg", "4 lb"])
     ('kg', 'USD', '')
+    >>> common_unit(["12kg/m3", "7kg/m3"]), common_unit(["12 items", "7 items"]), common_unit(["4th", "5th"])
+    ('kg/m3', 'items', '')
     """
     unit = None
     for cell in cells:

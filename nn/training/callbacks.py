@@ -104,7 +104,7 @@ class _BestEpoch(Callback):
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
         self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
-        self.kept = state_dict["kept"]
+        self.kept = state_dict.get("kept")
 
 
 class EarlyStopping(_BestEpoch):

@@ -249,7 +249,7 @@ def test_damaged_run_is_named(capsys):
     Path("run/checkpoint.npz").replace("run/model.npz")
     status, _, err = said(capsys, "report", "run")
     assert status == 2
-    assert "not one of python -m nn train" in err
+    assert "of another version of chainrule, or a checkpoint, but not one of python -m nn train" in err
 
 
 def test_help_shows_every_option(capsys):

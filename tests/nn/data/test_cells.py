@@ -61,6 +61,9 @@ def test_header_delimiter_and_quotes_are_detected(read, content, names, rows):
         ("a,b,c\n1,2,x\n3,4,y\n\nSource: us\n", ["a", "b", "c"], [2, 3], ["line 5 left out: a note or a total"]),
         ("a,b\nx,2\ny,4\nTotal:,6\n", ["a", "b"], [2, 3], ["line 4 left out: a note or a total"]),
         ("a,b\ntotal,2\nx,4\nx,4\ntotal,6\n", ["a", "b"], [2, 3, 4, 5], []),  # a word of the column
+        ("a,b\nx,2\ny,4\nsum,5\n", ["a", "b"], [2, 3, 4], []),  # not the sum
+        ("net,,\nx,1,2\nnet,3,4\n", ["1", "2", "3"], [1, 2, 3], []),  # a word of the column
+        ("a,b,c\nnet,none so far,soon\nx,1,2\nnet,3,4\n", ["a", "b", "c"], [2, 3, 4], []),
         ("a,b\n1,2\na,b\n3,4\n", ["a", "b"], [2, 4], ["line 3 left out: it repeats the header"]),
         ("t,v,c\ns,m/s,\n1,2,x\n3,4,y\n", ["t", "v", "c"], [3, 4], ["line 2 left out: it has words such as units"]),
         ("a,b\r1,2\r3,4\r", ["a", "b"], [2, 3], []),  # lines of old Macs
@@ -79,6 +82,7 @@ def test_lines_that_are_not_rows_are_left_out(read, content, names, lines, notes
     [
         (b"PK\x03\x04\x14\0", "an Excel workbook or a ZIP archive; .*pandas.read_excel"),
         (b"PAR1\x15\0", "a Parquet file"),
+        (b"ARROW1\0\0", "an Arrow file"),
         (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "a JSON file"),
         (b'[\n  {"a": 1}\n]', "a JSON file"),
         (b"<!DOCTYPE html><table>", "a web page"),
@@ -88,7 +92,8 @@ def test_lines_that_are_not_rows_are_left_out(read, content, names, lines, notes
 def test_files_of_other_formats_are_named(read, content, what):
     with pytest.raises(ValueError, match=what):
         read(content)
-    assert read("<DATE>,<OPEN>\n2024-01-02,3\n2024-01-03,4\n").names == ["<DATE>", "<OPEN>"]
+    for names in (["<DATE>", "<OPEN>"], ["PAR1", "PAR2"], ["ARROW1", "y"], ["%PDF", "y"]):
+        assert read(",".join(names) + "\n2024-01-02,3\n2024-01-03,4\n").names == names
 
 
 def test_semicolons_win_over_decimal_commas(read):
@@ -96,6 +101,12 @@ def test_semicolons_win_over_decimal_commas(read):
         table = read(text)
         assert (table.delimiter, table.header) == (";", header)
         assert list(table.columns[0][:2]) == ["1,5", "2,5"]
+
+
+def test_every_line_is_a_row_for_the_columns_of_a_model(read):
+    rows = ["net,unknown,unknown", "x,1,2", "word,a,b", "y,3,4", ",,", "total,4,6"]
+    table = read("\n".join(["word,a,b", *rows]), expected=["word", "a", "b"])
+    assert (list(map(",".join, zip(*table.columns, strict=True))), table.notes) == (rows, [])
 
 
 def test_header_option_and_expected_names_decide(read):
@@ -121,6 +132,10 @@ def test_encoding_option_and_what_is_not_text(read):
         (b"", {}, "empty"),
         (b"a,b\n", {}, "no rows after line 1"),
         (b"a,b\n1,2,3\n1,2\n", {}, "line 2: this line has 3 cells"),
+        (b"a,b,c,d\n1,2,3,4\n5,6,7,8\n5,6\n", {}, "line 4: this line has 2 cells"),  # of a truncated file
+        (b"a,b,c,d,e\nx,2,3,4,5\ny,6,7,8,9\nz,6\n", {}, "line 4: this line has 2 cells"),
+        (b"a,b,c,d\nx,2,3,4\nx,6,7,8\nx\n", {}, "line 4: this line has 1 cells"),
+        (b"a,b,c\n1,2,x\nSource: us\n", {"expected": ["a"]}, "line 3: this line has 1 cells"),
     ):
         with pytest.raises(ValueError, match=words):
             read(content, **options)

@@ -84,6 +84,11 @@ def test_equal_numbers_are_one_class_in_the_order_of_their_values():
         ([f"{i % 9} kg" for i in range(N)], "number, in kg"),
         ([f"{i % 9},5km/h" for i in range(N)], "number, decimal comma, in km/h"),
         ([f"USD {i % 9}" for i in range(N)], "number, in USD"),
+        ([f"{i % 9} items" for i in range(N)], "number, in items"),
+        ([f"{i % 9}th" for i in range(N)], "words, 9 levels, one-hot"),
+        ([f"{i % 9} th" for i in range(N)], "words, 9 levels, one-hot"),
+        ([f"{i % 9}a" for i in range(N)], "words, 9 levels, one-hot"),
+        ([f"{i % 9}items" for i in range(N)], "words, 9 levels, one-hot"),
         ([f"{i % 4} {'kg' if i % 9 else 'lb'}" for i in range(N)], "words, 4 levels and 4 rare, one-hot"),
         ([f"5'{i % 9}" for i in range(N)], "words, 9 levels, one-hot"),
         (

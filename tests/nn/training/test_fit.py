@@ -540,6 +540,12 @@ def test_best_model_is_kept_in_a_file(tmp_path):
     assert all(np.array_equal(states[1][k], v) for k, v in other.state_dict().items())
 
 
+def test_best_model_continues_from_the_state_of_an_earlier_version():
+    best = BestModel("best.npz")
+    best.load_state_dict({"value": 0.5, "epoch": 2})
+    assert best.state_dict() == {"value": 0.5, "epoch": 2, "kept": None}
+
+
 def test_log_is_a_line_of_json_per_epoch(tmp_path):
     model, *rest = parts()
     log = tmp_path / "log.jsonl"
