@@ -1,12 +1,13 @@
-"""0. Build it yourself: an engine and a network in sixty lines, checked against the library."""
+"""0. Build it yourself: an engine and a network in eighty lines, checked against the library."""
 
 # %% [markdown]
 # # Build it yourself
 #
-# Type each cell, write your prediction down, then run it.  A number remembers the operation that computed it, its
-# operands and their values.  An operation has a value and, for each operand, a partial derivative: how much the result
-# moves if this operand alone is nudged, given the result `y` and the operands.  The values must be remembered because
-# these derivatives need them.  Predict the partial derivatives of `a * b` at 2 and -3.
+# Type each cell, write your prediction down, then run it.  Work in the folder `demos/`, whose `charts.py` draws the
+# pictures.  A number remembers the operation that computed it, its operands and their values.  An operation has a value
+# and, for each operand, a partial derivative: how much the result moves if this operand alone is nudged, given the
+# result `y` and the operands.  The values must be remembered because these derivatives need them.  Predict the partial
+# derivatives of `a * b` at 2 and -3.
 
 # %%
 import math

@@ -65,8 +65,9 @@ lines("01_tangent", {"f": (near, f(near)), "tangent at 3": (near, tangent)}, "x"
 # %% [markdown]
 # ## The graph
 #
-# Every operation became an oval, every number a box.  Read it from left to right for the value, from right to left for
-# the gradients: each box shows how much the result moves if that number is nudged.  Predict the gradient of `x**2`.
+# Every operation became an oval, `x` and every result a box; constants are plain text.  Read it from left to right for
+# the value, from right to left for the gradients: each box shows how much the result moves if its value is nudged.
+# Predict the gradient of `x**2`.
 
 # %%
 picture = draw(y)

@@ -23,6 +23,7 @@ from autograd.explaining.formula import operands_and_options
 from autograd.explaining.typeset import cut, finite_number, format_number, visible
 from autograd.extend import PRIMITIVES, apply, raw_data
 from autograd.graph import Node, Primitive, topological_order
+from autograd.operations import __all__ as public_names
 from autograd.operations.elementwise import power
 from autograd.typing import Json, Operand, Operands, Params
 from autograd.value import Value
@@ -75,8 +76,7 @@ def functions() -> dict[str, Primitive]:
     >>> "tanh" in functions(), "matmul" in functions()
     (True, False)
     """
-    per_element = {name: op for name, op in PRIMITIVES.items() if op.per_element and op.each is None}
-    table = {name: op for name, op in per_element.items() if not name.endswith("_if_taken")}
+    table = {name: op for name, op in PRIMITIVES.items() if name in public_names and op.per_element and op.each is None}
     return table | {short: table[name] for short, name in SHORT.items()}
 
 

@@ -88,7 +88,7 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(adders)}}}")
     for name, add in adders.items():
         text = inspect.getdoc(add) or ""
-        summary = text.split(".")[0]
+        summary = text.split(".")[0] + "."
         add(commands.add_parser(name, help=summary, description=text, formatter_class=Formatter))
     return parser
 
