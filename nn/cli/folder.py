@@ -141,7 +141,13 @@ def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
         raise ValueError(f"the model in {args.run} cannot predict, {reason}; train again with a lower --lr")
     expected = [column.name for column in run.encoder.columns] if run.settings["header"] else []
     missing = run.settings["missing"]
-    return read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
+    table = read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
+    if table.header and args.header is None and not run.settings["header"]:
+        raise ValueError(
+            f"the first line of {table.path} looks like a header, which the table of the model did not have; "
+            "pass --no-header if it is a row, else delete it"
+        )
+    return table
 
 
 def predict(args: argparse.Namespace, out: Print) -> int:

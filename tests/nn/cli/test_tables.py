@@ -90,6 +90,16 @@ def test_table_with_title_units_and_total_is_trained_on_and_predicted(capsys):
     assert (status, out.count("\n"), "left out" in err) == (0, N + 2, False)  # the total, too: each line is a row
 
 
+def test_first_line_is_never_skipped_silently_for_a_model_without_column_names(capsys):
+    rows = [(f"id {i}", i % 7, i % 5, "yes" if i % 7 > 3 else "no") for i in range(N)]
+    write("t.csv", None, rows)
+    assert said(capsys, "train", "t.csv", *QUICK)[0] == 0
+    write("new.csv", None, [("id 99", "", "", ""), *rows])
+    assert "looks like a header" in said(capsys, "predict", "run", "new.csv")[2]
+    status, out, _ = said(capsys, "predict", "run", "new.csv", "--no-header")
+    assert (status, out.count("\n")) == (0, N + 2)
+
+
 def test_folds_of_less_than_two_rows_are_refused(capsys):
     shop()
     status, _, err = said(capsys, "train", "shop.csv", *QUICK, "--folds", "60")
