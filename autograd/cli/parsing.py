@@ -69,12 +69,12 @@ class ExpressionError(ValueError):
 
 
 def functions() -> dict[str, Primitive]:
-    """Return the operations a formula may call, by name.
+    """Return the public operations a formula may call, by name.
 
     Examples
     --------
-    >>> "tanh" in functions(), "matmul" in functions()
-    (True, False)
+    >>> "tanh" in functions(), "matmul" in functions(), "or_one" in functions()
+    (True, False, False)
     """
     table = {name: op for name, op in PRIMITIVES.items() if name in public_names and op.per_element and op.each is None}
     return table | {short: table[name] for short, name in SHORT.items()}
