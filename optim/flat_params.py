@@ -43,8 +43,8 @@ def check_unchanged(a: Array, shape: tuple[int, ...], dtype: npt.DTypeLike, name
     """Raise ValueError if a parameter has another shape or dtype than when the optimizer was made."""
     if a.shape != shape or a.dtype != dtype:
         raise ValueError(
-            f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now: "
-            "make a new optimizer after changing shapes or dtypes"
+            f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now, because its data "
+            "were replaced by others of another shape or dtype: make a new optimizer"
         )
 
 
@@ -105,7 +105,9 @@ class FlatParams:
         grads = [np.asarray(raw_gradient(p.grad)) for p in self.members]
         for i, (g, shape) in enumerate(zip(grads, self.shapes)):  # noqa: B905 - strict costs 0.2 us in every step
             if g.shape != shape:
-                check_gradient(g, shape, label(self.members[i], self.places[i]))
+                name = label(self.members[i], self.places[i])
+                check_unchanged(np.asarray(self.members[i].data), shape, self.dtype, name)
+                check_gradient(g, shape, name)
         return grads
 
     def gather(self, grads: Gradients) -> Array:

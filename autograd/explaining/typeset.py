@@ -214,7 +214,9 @@ def shortened(array: Array) -> str:
 def precedence(term: Term) -> int:
     """Return how tightly the outermost sign of a term binds; atoms bind tightest."""
     if term.head == "number" and isinstance(x := term.parts[0], (int, float)):
-        return MINUS if math.copysign(1, x) < 0 else INFIX["times"] if "e" in format_number(x, DIGITS) else ATOM
+        if math.copysign(1, x) < 0:
+            return MINUS
+        return INFIX["times"] if "e" in format_number(x, DIGITS) else ATOM
     return MINUS if term.head == "neg" else INFIX.get(term.head, ATOM)
 
 

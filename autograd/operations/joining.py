@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd.extend import linear, shape_of
+from autograd.graph import Node
 from autograd.typing import Operand, Operation, Shape
 
 from .comparing import where
@@ -402,7 +403,15 @@ def atleast_3d(*arrays: Operand) -> Any:
     >>> atleast_3d([1.0, 2.0]).shape
     (1, 2, 1)
     """
-    return _each(arrays, lambda s: s if len(s) > 2 else (*s, 1) if len(s) == 2 else (1, *(s or (1,)), 1))
+
+    def shape_of_three(shape: Shape) -> Shape:
+        if len(shape) >= 3:
+            return shape
+        if len(shape) == 2:
+            return (*shape, 1)
+        return (1, *(shape or (1,)), 1)
+
+    return _each(arrays, shape_of_three)
 
 
 def _as_list(found: Any) -> list[Operand]:
@@ -558,6 +567,11 @@ def _leaves(part: Operand) -> list[Operand]:
     return [leaf for x in part for leaf in _leaves(x)] if isinstance(part, list) else [part]
 
 
+def _positions(obj: Any) -> Any:
+    """Return positions without nodes, for which NumPy would call the functions of this module again."""
+    return obj.data if isinstance(obj, Node) else obj  # noticed by `compile`
+
+
 def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Operand:
     """Insert values before positions along an axis, or of the flat array.
 
@@ -583,6 +597,7 @@ def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Op
     array([1., 9., 2., 3.])
     """
     x, axis = flat_or_axis(x, axis)
+    obj = _positions(obj)
     shape = shape_tuple(x)
     n = shape[axis]
     if isinstance(obj, (int, np.integer)):  # as in NumPy, the first axis of the values then becomes `axis`
@@ -618,7 +633,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
     array([1., 3.])
     """
     x, axis = flat_or_axis(x, axis)
-    return take(x, np.delete(np.arange(shape_tuple(x)[axis]), obj), axis)
+    return take(x, np.delete(np.arange(shape_tuple(x)[axis]), _positions(obj)), axis)
 
 
 def compress(condition: Any, x: Operand, axis: int | None = None) -> Operand:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from autograd.extend import linear, shape_of
 from autograd.typing import Operand, Operation, Shape
@@ -374,6 +375,7 @@ def vecdot(x: Operand, y: Operand, axis: int = -1) -> Operand:
     >>> vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
     array([3., 7.])
     """
-    if (m := shape_tuple(x)[axis]) != (n := shape_tuple(y)[axis]):
+    m, n = [shape[normalize_axis_index(axis, len(shape), "vecdot")] for shape in (shape_tuple(x), shape_tuple(y))]
+    if m != n:
         raise ValueError(f"vecdot expected vectors of equal length, got lengths {m} and {n}")
     return sum(multiply(x, y), axis=axis)

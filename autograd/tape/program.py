@@ -33,7 +33,7 @@ FLOAT = Spec((), None)
 
 
 class Step(NamedTuple):
-    """One operation of a program; operands and result are numbers of values."""
+    """One operation of a program; operands and result are indices of values."""
 
     op: Primitive
     operands: tuple[int, ...]

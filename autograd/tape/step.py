@@ -190,11 +190,11 @@ class CompiledStep(Programs):
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
         losses = np.empty(len(rows))
         with deferred_interrupt() as interrupted:
-            done = 0
+            done, is_stopped = 0, False
             while done < len(rows):
                 begin, count = time.perf_counter(), self._at_once
                 try:
-                    found = self._some(arrays, rows[done : done + count], scheduler)
+                    found, is_stopped = self._some(arrays, rows[done : done + count], scheduler, is_stopped)
                 except RecordingError as error:
                     error.losses = losses[:done]
                     raise
@@ -206,18 +206,29 @@ class CompiledStep(Programs):
                     raise KeyboardInterrupt
         return losses
 
-    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
-        """Take at least one step, and return the losses."""
-        if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
+    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, is_stopped: bool) -> tuple[Array, bool]:
+        """Take at least one step; return the losses, and whether the next step raised an error in a replay.
+
+        That step is taken eagerly, which raises the error again: another replay would repeat its side effects.
+        """
+        if not is_stopped and settled_mode() is True and not self._lock._is_owned() and self._has_rule():
             key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
             with self._lock:
                 for program in self._programs.get(key, ()):
-                    if len(losses := program.many(arrays, rows, scheduler)):
-                        return np.asarray(losses)
-        result = self(*[x[rows[0]] for x in arrays])
+                    losses, is_stopped = program.many(arrays, rows, scheduler)
+                    if len(losses):
+                        return losses, is_stopped
+                    if is_stopped:
+                        break
+        args = tuple([x[rows[0]] for x in arrays])
+        if is_stopped:
+            with self._lock:
+                result = self._eagerly(args, {})
+        else:
+            result = self(*args)
         if scheduler is not None:
             scheduler.step()
-        return np.array([float(_loss_of(result))])
+        return np.array([float(_loss_of(result))]), False
 
     def source(self) -> str:
         """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""

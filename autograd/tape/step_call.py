@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd.graph import CHANGED, Node, topological_order
-from autograd.recording import watching
+from autograd.recording import NotReplayable, watching
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
 from autograd.variable import leaf
@@ -221,26 +221,28 @@ class StepCall(Call):
             update.complete(arrays, rest)
         self.optimizer.complete(self._flats, dict(zip(self._shared, rest, strict=True)), steps)
 
-    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
-        """Take steps in the native machine, and return their losses; of none where it is not available."""
+    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> tuple[Array, bool]:
+        """Take steps in the native machine; return their losses, and whether the next one raises an error."""
         machine = self.executor.chosen() if self._is_in_place else None
         if machine is None or self.changed():
-            return np.empty(0)
+            return np.empty(0), False
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
         others = self._scheduled(len(rows), scheduler)
         self._place(machine, [None] * len(arrays))
         self._placed = None  # the machine goes on with other options
         floats = None if scheduler is None else np.array(others)
-        done, losses = machine.execute_many(arrays, self._numbers[0], rows[: len(others)], floats)
-        if done < len(others) and before is not None:  # an error stopped the machine
+        losses, error = machine.execute_many(arrays, self._numbers[0], rows[: len(others)], floats)
+        done = len(losses)
+        if done < len(others) and before is not None:
             scheduler.load_state_dict(before[0])
             for group, old in zip(groups, before[1], strict=True):
                 group.update(old)
             self._scheduled(done, scheduler)
         if done:
             self._complete(machine.floats(), done)
-        return np.asarray(losses, float).reshape(done)
+        is_stopped = error is not None and not (isinstance(error, NotReplayable) and self.branches)
+        return np.asarray(losses, float).reshape(done), is_stopped
 
     def _scheduled(self, times: int, scheduler: Any) -> list[list[float]]:
         """Return the options and other floats of the next steps, of fewer if the program is not valid for all."""

@@ -65,6 +65,11 @@ class LBFGS(WholeBatch):
         """Take up to `max_iter` steps until a stopping criterion is met, and return the last loss."""
         o = self.param_groups[0]
         f, g, _ = start
+        if g.shape != memory["d"].shape:
+            raise ValueError(
+                f"LBFGS made steps of {memory['d'].size} values, its parameters have {g.size} now, because data were "
+                "replaced by others of another shape: make a new optimizer"
+            )
         evaluations, most = 1, o["max_eval"] or o["max_iter"] * 5 // 4
         done = float(np.max(np.abs(g), initial=0.0)) <= o["tolerance_grad"]
         for iteration in range(1, o["max_iter"] + 1):

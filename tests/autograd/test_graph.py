@@ -238,7 +238,7 @@ class TestCalls:
         assert ag.sum(t, 1, True).shape == (1, 1)
 
     @pytest.mark.parametrize("call", [
-        lambda t: ag.sum(t, axes=0), lambda t: ag.sum(t, 0, False, 3), lambda t: ag.sum(), lambda t: ag.where(t, t),
+        lambda t: ag.sum(t, 0, False, 3), lambda t: ag.sum(), lambda t: ag.where(t, t),
     ])  # fmt: skip
     def test_calls_that_do_not_fit(self, call):
         with pytest.raises(TypeError, match=r"(sum|where)\(.*was called with"):

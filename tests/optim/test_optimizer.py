@@ -1,6 +1,7 @@
 """Invalid input of optimizers: type and message of the errors, which leave everything unchanged."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -318,6 +319,22 @@ def test_a_parameter_that_changed_shape_or_dtype_raises():
             p.data, p.grad = changed, np.ones_like(changed)
             with pytest.raises(ValueError, match="'b'"):
                 optimizer.step()
+
+
+def test_data_of_another_shape_are_named_as_the_cause():
+    for cls in (optim.SGD, optim.LAMB, optim.LBFGS):
+        p = array(2)
+        optimizer = cls([p])
+
+        def closure(p=p):
+            p.grad = 2.0 * p.data
+            return float(np.sum(p.data**2))
+
+        optimizer.step(closure)
+        with warnings.catch_warnings(action="ignore"):
+            p.data = np.ones((2, 2))
+        with pytest.raises(ValueError, match=r"replaced by others of another shape.*: make a new optimizer"):
+            optimizer.step(closure)
 
 
 AWKWARD = {

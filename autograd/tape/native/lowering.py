@@ -142,8 +142,8 @@ class Lowered:
                     found = self._as_float(found, step.op)
                 if isinstance(found, ShapedArray) and (found.shape, found.dtype) == (spec.shape, spec.dtype or FLOAT):
                     return found.like(found.memory, weak=spec.dtype is None)
-            except (TypeError, ValueError, LookupError, AttributeError, NotReplayable):  # needs values
-                pass
+            except (TypeError, ValueError, LookupError, AttributeError, NotReplayable):
+                pass  # it needs values, or what only arrays with values have: NumPy computes it in each run
             del self.code.instructions[before:]
         result = None if spec is None else self.code.new(spec.shape, spec.dtype or FLOAT, spec.dtype is None)
         self.code.instructions.append(Call(step.op, values, step.params, result))

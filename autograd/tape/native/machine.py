@@ -182,7 +182,9 @@ class Machine:
 
     # ------------------------------------------------------------------------------------------ many runs
 
-    def execute_many(self, sets: Sequence[Array], first: int, rows: Array, floats: Array | None) -> tuple[int, Array]:
+    def execute_many(
+        self, sets: Sequence[Array], first: int, rows: Array, floats: Array | None
+    ) -> tuple[Array, Exception | None]:
         """Run a program several times in one call, after `set`.
 
         Parameters
@@ -199,10 +201,10 @@ class Machine:
 
         Returns
         -------
-        done : int
-            The number of runs, smaller than `len(rows)` where one would have raised an error.
         losses : ndarray
-            The first result of each run, along the first axis.
+            The first result of each run before one that would have raised an error, along the first axis.
+        error : Exception or None
+            What stopped the runs.
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
         losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
@@ -211,7 +213,7 @@ class Machine:
             advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
         kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
         if not self._own.isdisjoint(advancing):
-            return 0, losses[:0]
+            return losses[:0], None
         changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
         segments, last = self._after_gathering(first, len(sets), rows.shape[1])
         last[3:6] = times if len(segments) == 1 else 1, len(advancing), address(changes)
@@ -221,20 +223,21 @@ class Machine:
             self._places[[end + 1 + i, buffer]] = address(x), self._in_arena(buffer)
         for place, x in advancing.items():
             self._places[place] = address(x)
-        done = self._times(segments, times)
+        done, error = self._times(segments, times)
         self._places[:] = before
-        return done, losses[:done]
+        return losses[:done], error
 
-    def _times(self, segments: Sequence[int | Call], times: int) -> int:
-        """Run segments several times, and return how many times without an error, which the engine raises again."""
+    def _times(self, segments: Sequence[int | Call], times: int) -> tuple[int, Exception | None]:
+        """Run segments several times; return how many times without an error, and the error."""
         if len(segments) == 1:
-            return interpret(segments[0])  # type: ignore[no-any-return]
+            done = interpret(segments[0])
+            return done, None if done == times else NotReplayable()
         for done in range(times):
             try:
                 self.execute(segments)
-            except Exception:
-                return done
-        return times
+            except Exception as error:
+                return done, error
+        return times, None
 
     def _after_gathering(self, first: int, count: int, batch: int) -> tuple[list[int | Call], Array]:
         """Return segments that gather rows before they run the program, and the frame of the last one."""

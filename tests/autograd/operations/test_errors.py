@@ -65,7 +65,9 @@ FAULTS = [
     ("pad width", lambda: ag.pad(tensor(5), -1), ValueError, ["-1"]),
     ("pad mode", lambda: ag.pad(tensor(5), 1, "mean"), ValueError, ["'mean'", "reflect"]),
     ("axis and dim", lambda: tensor(2).sum(axis=0, dim=0), TypeError, ["axis", "dim"]),
-    ("unknown keyword", lambda: tensor(2).sum(axes=0), TypeError, ["sum", "axes"]),
+    ("unknown keyword", lambda: ag.cumsum(tensor(2), keepdims=True), TypeError, ["cumsum() got an unex", "'keepdims'"]),
+    ("vecdot of a number", lambda: ag.vecdot(tensor(2), 2.0), ValueError, ["vecdot", "dimension 0"]),
+    ("float positions", lambda: ag.delete(tensor(3), Tensor([1.0])), IndexError, ["integer"]),
     # indices
     ("index", lambda: tensor(3)[5], IndexError, ["5", "size 3"]),
     ("list index", lambda: tensor(3)[[0, 7]], IndexError, ["7", "size 3"]),

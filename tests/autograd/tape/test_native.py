@@ -257,8 +257,8 @@ def test_many_runs_in_place_equal_single_runs(times, dtype):
     new = np.zeros(3, dtype)
     machine.place(0, new)
     machine.set([None, None, 0.1])
-    done, found = machine.execute_many([data], 1, rows, rates[:, None])
-    assert done == times
+    found, error = machine.execute_many([data], 1, rows, rates[:, None])
+    assert error is None
     np.testing.assert_array_equal(found, np.array(losses, found.dtype).reshape(found.shape))
     np.testing.assert_array_equal(new, w)
 
@@ -307,8 +307,8 @@ def test_many_runs_stop_before_an_error_and_change_nothing():
     machine = Machine(program)
     indices, w = np.array([0, 1, 1, 2, 0, 7, 0, 0]), np.zeros(3)
     machine.place(0, w)
-    done, sums = machine.execute_many([indices], 1, np.arange(8).reshape(4, 2), None)
-    assert done == 2
+    sums, error = machine.execute_many([indices], 1, np.arange(8).reshape(4, 2), None)
+    assert isinstance(error, NotReplayable)
     assert sums.tolist() == [0.0, 2.0]
     assert w.tolist() == [2.0, 2.0, 2.0]
 
@@ -325,8 +325,9 @@ def test_many_runs_make_the_calls_of_every_run_until_one_raises():
     machine, w = Machine(program), np.zeros(2)
     machine.place(0, w)
     del seen[:]
-    done, sums = machine.execute_many([np.arange(5.0)], 1, np.array([[0, 1], [2, 3], [1, 1], [4, 4], [0, 0]]), None)
-    assert done == 3
+    rows = np.array([[0, 1], [2, 3], [1, 1], [4, 4], [0, 0]])
+    sums, error = machine.execute_many([np.arange(5.0)], 1, rows, None)
+    assert isinstance(error, ZeroDivisionError)
     assert seen == [[0.0, 1.0], [3.0, 4.0], [3.0, 3.0], [7.0, 7.0]]
     assert sums.tolist() == [0.5, 3.5, 3.0]
     assert w.tolist() == [3.0, 3.0]

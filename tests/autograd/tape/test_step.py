@@ -457,6 +457,31 @@ def test_native_steps_in_place_notice_every_change(monkeypatch):
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_single_native_steps_equal_eager_between_changes_from_outside(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(), Pair("Adam")
+    for model in pair.models:
+        model.append(nn.BatchNorm1d(1))
+    pair.optimizers = [optim.Adam(model.parameters(), lr=0.01) for model in pair.models]
+    pair.step = autograd.compile(pair.compiled_loss, optimizer=pair.optimizers[1])
+    changes = [
+        lambda model, group: None,
+        lambda model, group: group.update(lr=0.1, betas=(0.5, 0.9)),
+        lambda model, group: model.eval(),
+        lambda model, group: setattr(model[0].weight, "data", model[0].weight.data * 0.5),
+        lambda model, group: model.train(),
+    ]
+    for change in changes:
+        for model, optimizer in zip(pair.models, pair.optimizers, strict=True):
+            change(model, optimizer.param_groups[0])
+        losses = [pair.step(x, y).item() for _ in range(3)]  # the last one repeats the second directly
+        programs = [program for programs in pair.step._programs.values() for program in programs]
+        assert any(program.executor.machine is not None and program._is_placed for program in programs)
+        np.testing.assert_allclose(losses, [pair.eager(x, y) for _ in range(3)], rtol=0, atol=1e-10)
+        pair.check_states()
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 def test_graph_recorded_before_a_native_step_keeps_its_values(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "1")
     (x, y), pair = data(), Pair("Adam", lr=0.1)
@@ -506,6 +531,31 @@ def test_many_with_dropout_and_batch_norm_equals_one_step_a_call():
         losses = step.many(x, y, rows).tolist() if many else [step(x[r], y[r]).item() for r in rows]
         found.append((losses, {k: np.asarray(v) for k, v in model.state_dict().items()}))
     assert difference(*found) == 0.0
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_many_repeats_a_callback_that_raises_once(kind, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair, calls = data(10), Pair("Adam"), []
+    bad = x[7, 0]
+
+    def noted(values):
+        calls.append(values[0, 0])
+        if calls[-1] == bad:
+            raise kind("bad row")
+        return values
+
+    step = autograd.compile(lambda x, y: pair.compiled_loss(callback(noted, x), y), optimizer=pair.optimizers[1])
+    rows = np.arange(10)[:, None]
+    step.many(x, y, rows[:3])
+    for first in (3, 7):  # the machine stops after some steps, and at once
+        with pytest.raises(kind, match="bad row"):
+            step.many(x, y, rows[first:])
+    assert calls.count(bad) == 4
+    for row in rows[:7]:
+        pair.eager(x[row], y[row])
+    pair.check_states()
 
 
 def test_many_checks_its_rows():
