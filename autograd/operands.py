@@ -183,10 +183,12 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
                 params = {name: tuple(value) if type(value) is list else value for name, value in given.items()}
             if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
                 parameters = inspect.signature(op.forward).parameters
-                for name in params.keys() - parameters.keys():
-                    raise TypeError(f"{op.name}() got an unexpected keyword argument {name!r}")
-                given = f"{len(args)} positional argument{'s' * (len(args) != 1)}"
-                raise TypeError(f"{op.name}({', '.join(parameters)}) was called with {given}")
+                if unknown := params.keys() - parameters.keys():
+                    raise TypeError(f"{op.name}() got an unexpected keyword argument {min(unknown)!r}")
+                plural = "s" * (len(args) != 1)
+                raise TypeError(
+                    f"{op.name}({', '.join(parameters)}) was called with {len(args)} positional argument{plural}"
+                )
             args, params = args if variadic else args[:arity], defaults | params
         else:
             params = defaults

@@ -569,7 +569,7 @@ def _leaves(part: Operand) -> list[Operand]:
 
 def _positions(obj: Any) -> Any:
     """Return positions without nodes, for which NumPy would call the functions of this module again."""
-    return obj.data if isinstance(obj, Node) else obj  # noticed by `compile`
+    return np.asarray(obj) if isinstance(obj, Node) else obj
 
 
 def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Operand:

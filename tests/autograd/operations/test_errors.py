@@ -67,6 +67,7 @@ FAULTS = [
     ("axis and dim", lambda: tensor(2).sum(axis=0, dim=0), TypeError, ["axis", "dim"]),
     ("unknown keyword", lambda: ag.cumsum(tensor(2), keepdims=True), TypeError, ["cumsum() got an unex", "'keepdims'"]),
     ("vecdot of a number", lambda: ag.vecdot(tensor(2), 2.0), ValueError, ["vecdot", "dimension 0"]),
+    ("float positions to insert", lambda: ag.insert(tensor(3), Tensor([1.0]), 2.0), TypeError, ["integers"]),
     ("float positions", lambda: ag.delete(tensor(3), Tensor([1.0])), IndexError, ["integer"]),
     # indices
     ("index", lambda: tensor(3)[5], IndexError, ["5", "size 3"]),

@@ -195,6 +195,12 @@ def test_full_svd_of_a_rectangular_matrix_raises():
         ag.svd(Tensor(np.ones((2, 3))))
 
 
+def test_delete_and_insert_take_positions_in_a_tensor():
+    x, positions = Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([1], dtype=int)
+    assert ag.delete(x, positions).data.tolist() == [1.0, 3.0]
+    assert ag.insert(x, positions, 9.0).data.tolist() == [1.0, 9.0, 2.0, 3.0]
+
+
 def test_remainder_and_quotient_operators_follow_python():
     for x in (7.5, -7.5):
         for y in (2.0, -2.0):
