@@ -155,10 +155,15 @@ def predict(args: argparse.Namespace, out: Print) -> int:
     run = load_run(args.run)
     table = cells_to_predict(args, run)
     values = run.outputs(run.encoder(table))
+    kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     remarks = [*table.notes, *(column.remark(cells) for column, cells in run.encoder.matched(table))]
+    used = {run.target, *run.settings["drop"], *kept, *(column.name for column in run.encoder.columns)}
+    if ignored := [name for name in table.names if name not in used]:
+        shown = ", ".join(ignored[:12]) + ", ..." * (len(ignored) > 12)
+        count = "1 column is" if len(ignored) == 1 else f"{len(ignored)} columns are"
+        remarks.append(f"{count} ignored, since the model does not use them: {shown}")
     for remark in filter(None, remarks):
         sys.stderr.write(f"{remark}\n")
-    kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     if run.classes is None:
         predicted: dict[str, Sequence[Any]] = {run.target: values.tolist()}
     else:
@@ -199,7 +204,7 @@ def report(args: argparse.Namespace, out: Print) -> int:
     lines += (
         [f"In {result['summary']}", *result["verdicts"]]
         if result["verdicts"]
-        else [f"Nothing alarming in {result['summary']}"]
+        else [f"No problems detected in {result['summary']}"]
     )
     files = sorted(path.name for path in args.run.iterdir() if path.is_file())
     lines.append(f"{args.run}/: " + ", ".join(files))

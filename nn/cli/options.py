@@ -4,16 +4,16 @@ import argparse
 import inspect
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from nn.data.columns import KINDS
 from nn.data.notation import MISSING, parse_number
 from nn.layers import activation
 from nn.show.playground import DATA_SETS
 from nn.training.solvers import SCHEDULES, SOLVERS
-from nn.validation import checked_integer
+from nn.validation import checked_integer, similar
 
 NO_ACTIVATION = ("GLU", "SwiGLU", "Threshold")  # halve the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
@@ -56,6 +56,18 @@ def widths(text: str) -> list[int]:
     return found
 
 
+def one_of(names: Collection[str]) -> Callable[[str], str]:
+    """Return a parser of a name in any case, whose error suggests the most similar name."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            hint = similar(text, names, f" (choose from {', '.join(names)})")
+            raise argparse.ArgumentTypeError(f"invalid choice: {text!r}{hint}")
+        return text.lower()
+
+    return parse
+
+
 def kinds(text: str) -> dict[str, str]:
     """Parse the kinds of columns, a JSON object or the name of a file that contains one."""
     try:
@@ -79,7 +91,7 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line; the docstring of a function that adds options describes its command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m nn",
         description="Train a multi-layer perceptron on a table, predict with it, and report on the training.",
     )
@@ -91,6 +103,13 @@ def arguments() -> argparse.ArgumentParser:
         summary = text.split(".")[0] + "."
         add(commands.add_parser(name, help=summary, description=text, formatter_class=Formatter))
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Report a wrong option in one line, as the commands report other errors."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
 
 
 class _Raising(argparse.ArgumentParser):
@@ -136,11 +155,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
     _reading(parser)
     add("--hidden", type=widths, default="64,64", metavar="N,N", help="widths of hidden layers; empty: a linear model")
-    several = "such as {}; an unknown name lists all"
+    several = "such as {}; the name help lists all"
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
-    lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
-    add("--activation", choices=ACTIVATIONS, default="relu", help="activation function, " + function, **lower)
-    add("--optimizer", choices=sorted(SOLVERS), default="adam", help="update rule, " + rule, **lower)
+    add("--activation", type=one_of(ACTIVATIONS), default="relu", metavar="NAME",
+        help="activation function, " + function)  # fmt: skip
+    add("--optimizer", type=one_of(sorted(SOLVERS)), default="adam", metavar="NAME", help="update rule, " + rule)
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
     add("--schedule", choices=SCHEDULES, help="schedule of the learning rate; default: cosine, or constant for "
         "optimizers without a schedule")  # fmt: skip

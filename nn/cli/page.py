@@ -20,6 +20,7 @@ from nn.show.plotting import (
 )
 from nn.show.summary import html_table
 from nn.training import History
+from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.monitor.report import document, monitored
 from nn.training.scores import baselines, calibration, intervals, permutation_importance, scores, verdict
@@ -75,7 +76,7 @@ class Assessment:
         """Return the confusion matrix, or predictions against true values."""
         true = self.test[1]
         key, score = next(iter(self.rows["this model"].items()))
-        title = f"{len(true)} test rows: {key} {score:.3f}"
+        title = f"{len(true)} test rows: {format_numbers({key: score})}"
         if self.run.classes is None:
             return scatter_figure(self.predicted, true, title, self.run.target)
         counts = metrics.confusion_matrix(self.predicted, true, len(self.run.classes))
@@ -105,8 +106,9 @@ def write_page(
     run = assessment.run
     good = assessment.verdict.startswith("better")
     score, value = next(iter(assessment.rows["this model"].items()))
-    low, high = assessment.intervals[score]
-    headline = f"<b>{score} {value:.3f}</b> (95 % interval {low:.3f} to {high:.3f}): {html.escape(assessment.verdict)}."
+    result, low, high = (format_numbers({score: number}) for number in (value, *assessment.intervals[score]))
+    interval = f"{low} to {high}".replace(f"{score} ", "")
+    headline = f"<b>{result}</b> (95 % interval {interval}): {html.escape(assessment.verdict)}."
     parts = [f'<div class="verdict{" good" if good else ""}">{headline}</div>', *assessment.parts()]
     shown = [
         *lines[:MAX_LINES],
@@ -116,8 +118,8 @@ def write_page(
     if history.epochs:
         parts += ["<h2>Epochs</h2>", svg(history_figure(history)), _epochs(history)]
     parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
-    result = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
-    settings = {key: value for key, value in (run.settings | result).items() if key not in UNRELATED}
+    outcome = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
+    settings = {key: value for key, value in (run.settings | outcome).items() if key not in UNRELATED}
     rows = [[key, _shown(value)] for key, value in settings.items() if value not in ("", [], {}, [*MISSING])]
     parts += ["<h2>Settings</h2>", html_table((), rows)]
     write_atomically(path, document(title, parts))

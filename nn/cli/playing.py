@@ -2,6 +2,7 @@
 
 import argparse
 import webbrowser
+from pathlib import Path
 from typing import Any
 
 from nn.show.playground import DATA_SETS, play as create
@@ -18,9 +19,11 @@ def play(args: argparse.Namespace, out: Print) -> int:
     if args.data in DATA_SETS:
         page = create(None, args.data, path=args.out)
     else:
+        if args.data != "-" and not Path(args.data).exists():
+            raise ValueError(f"the CSV file does not exist: {args.data}; the data sets are {', '.join(DATA_SETS)}")
         data, validation = tables(args, out)
         page = create(None, data, validation=validation, path=args.out)
-    out(f"{args.out}: {page!r}, {len(page.html.encode('utf-8')) // 1000} KB")
+    out(f"{args.out}: {page.content.removeprefix('a ')}, {len(page.html.encode('utf-8')) // 1000} KB")
     if args.open:
         webbrowser.open(args.out.resolve().as_uri())
     return 0

@@ -154,7 +154,7 @@ def reliability_figure(confidence: Array, accuracy: Array, counts: Array) -> Fig
     axes = new_axes(4.8, 4.4)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     axes.plot(confidence, accuracy, color=BLUE, linewidth=1)
-    axes.scatter(confidence, accuracy, s=300 * counts / counts.sum() + 8, color=BLUE)
+    axes.scatter(confidence, accuracy, s=300 * counts / counts.sum() + 8, color=BLUE, clip_on=False, zorder=3)
     axes.set(xlabel="mean probability of the predicted class", ylabel="share of correct rows", xlim=(0, 1), ylim=(0, 1))
     plain(axes)
     return axes.figure

@@ -15,6 +15,7 @@ from nn.random import Rng, as_generator
 from nn.typing import Array
 
 from .estimators import MLPClassifier, MLPRegressor
+from .history import format_numbers
 
 RESAMPLES = 500  # of the bootstrap
 MOST_CELLS = 2_000_000  # rows times resamples, and rows times columns or classes for gradient boosting
@@ -179,27 +180,32 @@ def verdict(predicted: Array, true: Array, others: Mapping[str, Array]) -> str:
     --------
     >>> true = np.arange(40.0)
     >>> verdict(true + 0.1, true, {"always the mean": np.full(40, 19.5)})
-    'better than always the mean (r2 0.000)'
+    'better than always the mean (r2 0)'
     """
-    words = {1: "better than", 0: "no better than", -1: "worse than"}
+    words = {1: "better than", 0: "not significantly better than", -1: "worse than"}
     parts = []
     for name, other in others.items():
         key, score = next(iter(scores(other, true).items()))
-        parts.append(f"{words[compare(predicted, other, true)]} {name} ({key} {float(score):.3f})")
+        shown, sign = format_numbers({key: float(score)}), compare(predicted, other, true)
+        parts.append(f"{words[sign]} {name} ({shown}{'' if sign else f', {len(true)} test rows'})")
     return ", ".join(parts)
 
 
 def temperature(logits: Array, true: Array) -> float:
-    """Return the temperature T of ``softmax(logits / T)`` with the lowest log loss (Guo et al. 2017), in [0.1, 10].
+    r"""Return the temperature T of ``softmax(logits / T)`` with the lowest log loss (Guo et al. 2017), in [0.1, 10].
+
+    The target of each of n rows is :math:`(n + 1) / (n + 2)` for its class and equal parts of the rest for the others,
+    as in Platt 1999, so that a few rows without an error do not make the model overconfident.
 
     Examples
     --------
     >>> temperature(np.array([[5.0, 0.0], [5.0, 0.0], [5.0, 0.0], [0.0, 5.0]]), np.array([0, 0, 1, 1])) > 3
     True
     """
-    rows = np.arange(len(true))
+    hot, rest = one_hot(true, logits.shape[1]), 1 / (len(true) + 2)
+    target = hot * (1 - rest) + (1 - hot) * rest / (logits.shape[1] - 1)
     grid = np.exp(np.linspace(-np.log(10), np.log(10), 201))
-    losses = [-np.mean(np.asarray(log_softmax(logits / t, 1))[rows, true]) for t in grid]
+    losses = [-np.sum(target * np.asarray(log_softmax(logits / t, 1))) for t in grid]
     return float(grid[int(np.argmin(losses))])
 
 

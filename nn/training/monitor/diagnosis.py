@@ -67,7 +67,7 @@ class Report:
     --------
     >>> report = Report([], "120 steps: the loss went from 0.7 to 0.1")
     >>> print(report)
-    Nothing alarming in 120 steps: the loss went from 0.7 to 0.1
+    No problems detected in 120 steps: the loss went from 0.7 to 0.1
     >>> "nan" in report
     False
     """
@@ -91,11 +91,11 @@ class Report:
 
     def __str__(self) -> str:
         if not self.verdicts:
-            return f"Nothing alarming in {self.summary}"
+            return f"No problems detected in {self.summary}"
         return "\n".join([f"In {self.summary}", *map(str, self.verdicts)])
 
     def __repr__(self) -> str:
-        return f"Report({', '.join(self.kinds) or 'nothing alarming'})"
+        return f"Report({', '.join(self.kinds) or 'no problems'})"
 
 
 class Evidence:

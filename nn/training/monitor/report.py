@@ -209,7 +209,7 @@ def verdicts(report: Report) -> str:
     e = html.escape
     head = f'<p class="summary">{e(report.summary)}</p>'
     if not report.verdicts:
-        return head + '<div class="verdict good"><b>Nothing alarming.</b></div>'
+        return head + '<div class="verdict good"><b>No problems detected.</b></div>'
     found = [
         f'<div class="verdict"><b>{e(v.kind.capitalize())}</b>{f" ({e(v.where)})" if v.where else ""}: {e(v.evidence)}.'
         f'<div class="cure">Cure: {e(v.cure)}.</div></div>'

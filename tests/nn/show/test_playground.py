@@ -123,9 +123,10 @@ def test_command_writes_the_page_of_a_data_set_or_of_a_table(tmp_path, capsys):
     table.write_text("a,b,larger\n" + "\n".join(rows), encoding="utf-8")
     for data in ("xor", str(table)):
         assert main(["play", data, "--out", str(tmp_path / "page.html")]) == 0
-        assert "2-8-8-1" in capsys.readouterr().out
+        assert "page.html: network 2-8-8-1, " in capsys.readouterr().out
         assert (tmp_path / "page.html").stat().st_size < 250_000
     assert main(["play", "nothing", "--out", str(tmp_path / "page.html")]) == 2
+    assert "does not exist: nothing; the data sets are moons, " in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------- the same losses as Python

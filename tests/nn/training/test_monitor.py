@@ -46,7 +46,7 @@ def healthy():
 def test_healthy_training_has_an_empty_report():
     report = healthy().report()
     assert report.kinds == []
-    assert str(report).startswith("Nothing alarming in 150 steps: the loss went from")
+    assert str(report).startswith("No problems detected in 150 steps: the loss went from")
 
 
 def test_vanishing():
