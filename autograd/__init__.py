@@ -20,7 +20,7 @@ from .backward import backward, gradients
 from .checking import GradcheckError, gradcheck, gradgradcheck, verify
 from .diagnostics import AnomalyError, detect_anomaly
 from .graph import Node, topological_order
-from .messages import GradientWarning, equivalent as _equivalent
+from .messages import GradientWarning, equivalent as _equivalent, similar as _similar
 from .operands import get_default_dtype, set_default_dtype
 from .operations import *
 from .recording import enable_grad, is_grad_enabled, no_grad
@@ -71,7 +71,7 @@ _LAZY = {
 def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}{_equivalent(name)}")
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}{_equivalent(name) or _similar(name, __dir__())}")
 
 
 def __dir__() -> list[str]:

@@ -103,7 +103,10 @@ class GradientWarning(UserWarning):
 
 def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Exception:
     """Return `error` again with the operation and its operands in the message."""
-    message = f"{op.name}({', '.join(map(description, raw))}): {error}"
+    reason = str(error)
+    if "gufunc signature" in reason:  # of matmul, ending with "(size 3 is different from 2)"
+        reason = f"the inner dimensions differ ({reason.rpartition('(')[2]}"
+    message = f"{op.name}({', '.join(map(description, raw))}): {reason}"
     kinds = (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError)
     return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 
@@ -132,6 +135,14 @@ def equivalent(name: str) -> str:
     if name in INSTEAD_SENTENCES:
         return f": {INSTEAD_SENTENCES[name]}"
     return f": write {INSTEAD[name]}" if name in INSTEAD else ""
+
+
+def similar(name: str, known: Sequence[str]) -> str:
+    """Return the end of the message for an unknown name: the most similar known one, if there is one."""
+    import difflib  # takes 3 ms to load, and is needed for errors only
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def unknown_attribute(thing: object, name: str, functions: Sequence[str]) -> NoReturn:

@@ -86,7 +86,7 @@ class Variable(ElementwiseMethods):
 
     def item(self) -> float:
         """Return the value of a node of one element as a Python number."""
-        notify_read(self, "item(), float() or int()")
+        notify_read(self, "float(...), int(...) or item()")
         if np.size(self._value) != 1:
             raise ValueError(f"item() needs a node of one element; this one has shape {np.shape(self._value)}")
         return self._value if type(self._value) is float else self._value.item()

@@ -273,22 +273,41 @@ def check(name: str, answer: object) -> None:
     print(f"{name}: {diagnosis(name, answer)}")
 
 
-def asked(question: str) -> object:
-    """Return the number or list that a reader types."""
+def asked(question: str) -> str:
+    """Return what a reader types; Ctrl-D is quit."""
     try:
-        return ast.literal_eval(input(f"{question}\n> "))
+        return input(f"{question}\n(hint, show, quit) > ").strip()
+    except EOFError:
+        return "quit"
+
+
+def reply(name: str, typed: str) -> str:
+    """Return the reply to an answer, or to the words hint and show."""
+    if typed == "show":
+        return "solution"
+    if typed == "hint":
+        return "; ".join(EXERCISES[name].hints.values()) or "no hint, type show for the solution"
+    try:
+        return diagnosis(name, ast.literal_eval(typed))
     except (SyntaxError, ValueError):
-        return None
+        return diagnosis(name, None)
 
 
-def main(chapter: str) -> None:
-    """Ask each question of a chapter until the answer is right."""
-    for name, exercise in EXERCISES.items():
-        if name.split(".")[0] == chapter:
-            while (text := diagnosis(name, asked(f"{name}. {exercise.question}"))) != "right":
-                print(text)
-            print(f"right: {exercise.solution}")
+def main(arguments: list[str]) -> int:
+    """Ask each question of a chapter until the answer is right; return the exit code."""
+    chosen = {name: each for name, each in EXERCISES.items() if [name.split(".")[0]] == arguments}
+    if not chosen:
+        print("usage: exercises.py 0..17", file=sys.stderr)
+        return 2
+    for name, exercise in chosen.items():
+        text = ""
+        while text not in ("right", "solution"):
+            if (typed := asked(f"{name}. {exercise.question}")) == "quit":
+                return 0
+            text = reply(name, typed)
+            print(f"{text}: {exercise.solution}" if text in ("right", "solution") else text)
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

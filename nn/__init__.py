@@ -54,7 +54,9 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'nn' has no attribute {name!r}{similar(name, __all__)}")
+    convolves = name.startswith(("Conv", "MaxPool", "AvgPool"))
+    hint = ": convolutions are not supported" if convolves else similar(name, __all__)
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

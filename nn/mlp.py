@@ -128,13 +128,17 @@ class MLP(Sequential):
     """
 
     def __init__(
-        self, in_features: int, sizes: Sequence[int], activation: PerLayer[Choice] = "relu", *,
+        self, in_features: int, sizes: Sequence[int] = (), activation: PerLayer[Choice] = "relu", *,
         norm: PerLayer[Choice] = None, dropout: PerLayer[float] = 0.0, residual: PerLayer[bool] = False,
         output_activation: Choice = None, bias: PerLayer[bool] = True,
         init: PerLayer[str | Initializer | None] = None, dtype: DType = None, rng: Rng = None,
     ) -> None:  # fmt: skip
         super().__init__()
         generator = as_generator(rng)
+        given: Any = in_features
+        if isinstance(given, (list, tuple)) and given:
+            inputs, *layers = given
+            raise TypeError(f"MLP: write MLP({inputs}, {layers}), the number of inputs and the sizes of the layers")
         widths = [checked_integer("MLP", "in_features", in_features, 1)]
         widths += [checked_integer("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
         count, hidden = len(widths) - 1, len(widths) - 2

@@ -42,7 +42,8 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(".distributed", __name__)
     if hasattr(lr_scheduler, name):
         raise AttributeError(f"module 'optim' has no attribute {name!r}: write optim.lr_scheduler.{name}")
-    raise AttributeError(f"module 'optim' has no attribute {name!r}: {suggestion(name, __all__)}")
+    known = lr_scheduler.__all__ if name.endswith("LR") else __all__
+    raise AttributeError(f"module 'optim' has no attribute {name!r}: {suggestion(name, known)}")
 
 
 def __dir__() -> list[str]:

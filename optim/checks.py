@@ -53,7 +53,7 @@ def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
             cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
         warnings.warn(
             f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}: {cure}; "
-            "NumPy's warnings about overflow are off until parameters are finite again",
+            "NumPy's warnings about overflow and invalid values are off until parameters are finite again",
             RuntimeWarning,
             stacklevel=4,
         )

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import graphviz
-
 from autograd.explaining.typeset import cut, visible
 
-from .render import FONT
+from .render import FONT, RenderError
+
+try:
+    import graphviz
+except ModuleNotFoundError:  # the command line explains and checks without it
+    graphviz = None
 
 DECADES = 4.0  # powers of ten between the lightest and the strongest colour
 
@@ -207,6 +210,8 @@ class Picture:
 
     def dot(self) -> str:
         """Return the picture in the DOT language, with the message below it."""
+        if graphviz is None:
+            raise RenderError("drawing needs the package graphviz: pip install graphviz")
         graph = dict(self.attributes)
         if self.count > MANY:
             graph |= {"nslimit": "0.5", "mclimit": "0.3"}
@@ -228,7 +233,7 @@ class Picture:
             dot.attr(label=graphviz.nohtml(escaped(self.message)), labelloc="b")
         return str(dot.source)
 
-    def _write_boxes(self, dot: graphviz.Digraph, frame: int | None, depth: int) -> None:
+    def _write_boxes(self, dot: "graphviz.Digraph", frame: int | None, depth: int) -> None:
         for box in self.boxes[frame]:
             dot.node(box.name, graphviz.nohtml(self._label(box)), **box.looks)
         for number, label, dashed in self.frames[frame]:

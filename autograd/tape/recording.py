@@ -254,7 +254,7 @@ class Recording(Watch):
         """Refuse to give the data of a node to Python."""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
-            f"{_here()}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
+            f"{_here()}cannot read {how} of {what} while autograd.compile() records: a replay repeats operations and "
             "would not read it again. Choose between values with autograd.where(condition, a, b), branch with "
             "autograd.extend.guard(function, node), pass data to Python with autograd.extend.callback(function, node), "
             "or move it out of the compiled function"

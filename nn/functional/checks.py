@@ -140,10 +140,12 @@ def require_probabilities(name: str, what: str, array: Operand, hint: str = "") 
     def in_unit_interval(p: Operand) -> None:
         if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
             wrong = ~((p >= 0) & (p <= 1))
+            signs = what == "targets" and np.isin(p, (-1, 1)).all()
+            advice = "; use (y + 1) / 2 for targets of -1 and 1" if signs else hint
             worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
             raise ValueError(
                 f"{name}: {what} must be in [0, 1], but {int(wrong.sum())} of {p.size} are not; the farthest is "
-                f"{worst}{hint}"
+                f"{worst}{advice}"
             )
 
     guard(in_unit_interval, array)

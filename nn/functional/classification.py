@@ -102,7 +102,7 @@ def _are_class_indices(z: Operand, t: Operand) -> bool:
     if t.shape == (shape if is_integer else z.shape) and t.dtype.kind != "b":
         return is_integer
     if t.shape == shape:
-        raise TypeError(f"cross_entropy: class indices must be integers, got {t.dtype}; convert with .astype(int)")
+        raise TypeError(f"cross_entropy: class indices must be integers, got {t.dtype}; {as_indices(t)}")
     if t.shape == z.shape:
         raise TypeError(f"cross_entropy: one-hot rows must be floats, got {t.dtype}; convert with .astype(float)")
     hint = "; use target[:, 0]" if t.shape == (*shape, 1) else ""
@@ -110,6 +110,12 @@ def _are_class_indices(z: Operand, t: Operand) -> bool:
         f"cross_entropy: logits of shape {z.shape} need class indices of shape {shape} or probabilities of shape "
         f"{z.shape}, got a target of shape {t.shape}{hint}"
     )
+
+
+def as_indices(t: Operand) -> str:
+    """Return how labels that are not integers become class indices, for messages."""
+    words = t.dtype.kind in "OSTU"
+    return "encode the labels: np.unique(labels, return_inverse=True)[1]" if words else "convert with .astype(int)"
 
 
 def _classes_last(x: Operand) -> Operand:
@@ -134,7 +140,7 @@ def class_masks(name: str, x: Operand, target: Operand, ignore_index: int | None
     """Return the mask of the target classes, shape (N, C), and of the rows that are not ignored, shape (N,)."""
     target = target if isinstance(target, ag.Tensor) else np.asarray(target)
     if target.dtype.kind not in "iu":
-        raise TypeError(f"{name}: class indices must be integers, got {target.dtype}; convert with .astype(int)")
+        raise TypeError(f"{name}: class indices must be integers, got {target.dtype}; {as_indices(target)}")
     if x.ndim != 2:
         raise ValueError(f"{name}: expected input of shape (N, C), got {x.shape}")
     guard(_check_classes, target, name, x.shape, ignore_index)
@@ -152,6 +158,7 @@ def _check_classes(t: Operand, name: str, shape: tuple[int, int], ignore_index: 
     if wrong.any():
         row = int(np.argmax(wrong))
         hint = "; to ignore rows, pass their index as ignore_index" if t[row] < 0 else ""
+        hint = "; subtract 1 if labels start at 1" if t.max() == classes and t.min() > 0 else hint
         hint = "; give one output per class, or use a loss for two classes such as BCE" if classes == 1 else hint
         raise IndexError(f"{name}: class index {int(t[row])} in row {row} is not in [0, {classes}){hint}")
 

@@ -527,7 +527,8 @@ def _check(model: Module, loss: Loss, optimizer: Optimizer) -> None:
         hint = f"; write {loss.__name__}()" if isinstance(loss, type) else ""
         raise TypeError(f"loss must be a function of output and target, such as nn.MSELoss(), not {loss!r:.60}{hint}")
     if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
-        raise TypeError(f"optimizer must be one, as optim.Adam(model.parameters()), not {optimizer!r:.60}")
+        cure = "such as optim.Adam(model.parameters())"
+        raise TypeError(f"optimizer must be an Optimizer, {cure}, not {optimizer!r:.60}")
     own = {id(p) for part in (model, loss) if hasattr(part, "parameters") for p in part.parameters()}
     held = [p for group in optimizer.param_groups for p in group["params"]]
     other = [p for p in held if id(p) not in own]

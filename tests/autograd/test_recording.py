@@ -378,9 +378,9 @@ class Notified(Watch):
     [
         (lambda x: x.data, "the data"),
         (lambda x: x.numpy(), "numpy()"),
-        (lambda x: x.item(), "item(), float() or int()"),
-        (float, "item(), float() or int()"),
-        (int, "item(), float() or int()"),
+        (lambda x: x.item(), "float(...), int(...) or item()"),
+        (float, "float(...), int(...) or item()"),
+        (int, "float(...), int(...) or item()"),
         (bool, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())"),
         (lambda x: x.__reduce__(), "a copy or pickle"),
     ],

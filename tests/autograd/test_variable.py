@@ -142,7 +142,7 @@ def test_reads_and_writes_are_notified():
         assert notices(lambda x=x: copy.copy(x)) == ["a copy or pickle"]
         assert notices(y.backward)[0] == "calls backward()"
         assert [len(notices(call)) for call in (x.item, x.__float__, x.__int__, x.__bool__)] == [1, 1, 1, 1]
-        assert notices(x.item) == ["item(), float() or int()"]
+        assert notices(x.item) == ["float(...), int(...) or item()"]
         assert notices(x.__bool__) == ["the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())"]
 
 

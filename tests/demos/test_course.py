@@ -1,6 +1,7 @@
 """Check the exercises of the course and its notebooks."""
 
 import importlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -105,8 +106,26 @@ def test_a_wrong_answer_gets_a_hint(name, answer, said, exercises, capsys):
 def test_questions_are_asked_until_the_answer_is_right(exercises, monkeypatch, capsys):
     typed = iter(["nothing", "5", "3", "3.0", "17"])
     monkeypatch.setattr("builtins.input", lambda _: next(typed))
-    exercises.main("3")
+    assert exercises.main(["3"]) == 0
     assert capsys.readouterr().out.count("right: ") == 3
+
+
+def test_a_chapter_can_be_shown_and_left_early(exercises, monkeypatch, capsys):
+    typed = iter(["hint", "show", "quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+    assert exercises.main(["3"]) == 0
+    out = capsys.readouterr().out
+    assert exercises.EXERCISES["3.1"].hints[2.0] in out
+    assert f"solution: {exercises.EXERCISES['3.1'].solution}" in out
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # its end, as Ctrl-D
+    assert exercises.main(["3"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["99"], ["3", "4"]])
+def test_an_unknown_chapter_prints_the_usage(arguments, exercises, capsys):
+    assert exercises.main(arguments) == 2
+    assert capsys.readouterr().err == "usage: exercises.py 0..17\n"
 
 
 def test_expressions_of_the_chapters_can_be_played(exercises, capsys):

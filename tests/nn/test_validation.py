@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import autograd
 import nn
 import optim
 from nn.validation import checked_integer, checked_range
@@ -68,6 +69,10 @@ def test_unknown_names_of_a_package_suggest_the_known_one_in_any_case():
         (lambda: nn.relu, "'nn' has no attribute 'relu'; did you mean 'ReLU'"),
         (lambda: nn.cross_entropy, "did you mean 'CrossEntropyLoss'"),
         (lambda: optim.adam, "'optim' has no attribute 'adam': did you mean 'Adam'"),
+        (lambda: nn.Conv2d, "'nn' has no attribute 'Conv2d': convolutions are not supported"),
+        (lambda: autograd.Tensr, "'autograd' has no attribute 'Tensr'; did you mean 'Tensor'"),
+        (lambda: optim.CosineLR, "did you mean .*'CosineAnnealingLR'"),
+        (lambda: autograd.compile(abs).many, "'many': pass optimizer= to compile"),
         (lambda: optim.StepLR, r"write optim\.lr_scheduler\.StepLR"),
     ):
         with pytest.raises(AttributeError, match=said):

@@ -46,6 +46,18 @@ def test_invalid_formula_is_reported_at_its_column(run, formula):
         assert len(caret.rstrip("^")) <= len(line)
 
 
+def test_only_drawing_needs_the_package_graphviz():
+    code = (
+        "import sys; sys.modules['graphviz'] = None\n"
+        "from autograd.cli.commands import main\n"
+        "sys.exit([main([name, 'a * 2', 'a=1']) for name in ('explain', 'check', 'draw')] != [0, 0, 1])"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.stderr == "error: drawing needs the package graphviz: pip install graphviz\n"
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("formula", "piece"),
     [

@@ -5,7 +5,7 @@ import pytest
 from raising import raises
 
 import nn
-from autograd import Tensor
+from autograd import GradientWarning, Tensor
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 
 X = np.ones((4, 3))
@@ -69,6 +69,7 @@ def test_no_axis_at_all():
         (lambda: nn.MLP(3, 4), TypeError, "4"),
         (lambda: nn.MLP(3, [4, -1]), ValueError, "-1"),
         (lambda: nn.MLP(3, [4, 2.0]), TypeError, "2.0"),
+        (lambda: nn.MLP([2, 8, 1]), TypeError, r"write MLP\(2, \[8, 1\]\)"),
         (lambda: nn.MLP(3, [4, 1], "rellu"), ValueError, "rellu.*did you mean 'relu'"),
         (lambda: nn.MLP(3, [4, 1], nn.ReLU()), TypeError, "ReLU"),
         (lambda: nn.MLP(3, [4, 1], norm="group"), ValueError, "group"),
@@ -160,6 +161,24 @@ OF_CLASSES = [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(label_smoothing=0.1), n
 def test_class_index_out_of_range(loss, wrong):
     with raises(IndexError, f"class index {wrong}", "row 2", r"\[0, 3\)"):
         loss(Z, [0, 1, wrong, 1])
+
+
+def test_targets_of_another_coding_are_given_their_conversion():
+    with raises(TypeError, "got <U1", r"np\.unique\(labels, return_inverse=True\)\[1\]"):
+        nn.CrossEntropyLoss()(Z, np.array(["a", "b", "a", "b"]))
+    with raises(IndexError, "subtract 1 if labels start at 1"):
+        nn.CrossEntropyLoss()(Z, [1, 2, 3, 1])
+    for loss in (nn.BCELoss(), nn.BCEWithLogitsLoss()):
+        with raises(ValueError, "targets must be in", r"use \(y \+ 1\) / 2"):
+            loss(np.full(2, 0.5), np.array([-1.0, 1.0]))
+
+
+def test_data_of_another_shape_are_named_by_the_inner_dimensions():
+    layer = nn.Linear(2, 3)
+    with pytest.warns(GradientWarning, match="replaced those of shape"):
+        layer.weight.data = np.zeros((3, 5))
+    with raises(ValueError, r"shape \(4, 2\), shape \(3, 5\)", r"inner dimensions differ \(size"):
+        layer(np.ones((4, 2)))
 
 
 def test_class_index_out_of_range_in_nll():

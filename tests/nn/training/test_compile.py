@@ -202,7 +202,7 @@ def test_model_that_branches_on_data_is_trained_eagerly_with_one_warning():
             with pytest.warns(RuntimeWarning) as seen:
                 history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
             assert len(seen) == 1
-            said = r"fit does not compile its steps: .*test_compile\.py:\d+: cannot give the truth"
+            said = r"fit does not compile its steps: .*test_compile\.py:\d+: cannot read the truth"
             assert re.match(said, str(seen[0].message))
             assert seen[0].filename == __file__
         else:
