@@ -101,6 +101,18 @@ def warn_once(kind: str, message: str) -> None:
     _issued.add((kind, line))  # after the warning, which a filter may have turned into an error
 
 
+def gradient_of(node: Node) -> Any:
+    """Return `.grad`; warn if it is None because a computed Tensor does not keep it."""
+    grad = node._grad
+    if grad is None and node.op is not None and node._requires_grad and not node.retains_grad:
+        warn_once(
+            "computed",
+            f"{node.name or 'this Tensor'} is computed, not a leaf, so backward() does not keep its .grad: update a "
+            "variable by p.data = p.data - lr * p.grad, or call retain_grad() before backward()",
+        )
+    return grad
+
+
 def accumulated(node: Node) -> int:
     """Count how often a gradient was added to one computed for earlier data of the leaf: 0, 1 or 2 (repeatedly).
 

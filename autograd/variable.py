@@ -2,13 +2,12 @@
 
 import copyreg
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from .backward import backward
-from .diagnostics import on_float
+from .diagnostics import gradient_of, on_float
 from .graph import CHANGED, Node, make_leaf
 from .operands import require_float
 from .operations.methods import ElementwiseMethods
@@ -43,8 +42,7 @@ class Variable(ElementwiseMethods):
         # PyTorch's users write None for "no gradient yet", also on a `Value`.
         self._grad = self.no_gradient if value is None else self._checked_grad(value)
 
-    # A getter implemented in C, since every optimizer reads every gradient in every step.
-    grad: property = property(attrgetter("_grad"), _set_grad, doc="The gradient, of the shape of `data`; assignable.")
+    grad: property = property(gradient_of, _set_grad, doc="The gradient, of the shape of `data`; assignable.")
 
     def _checked_grad(self, value: Any) -> Any:
         raise NotImplementedError

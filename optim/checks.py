@@ -95,7 +95,8 @@ def loss_of(optimizer: Any, loss: Any) -> float:
 
 def is_parameter(thing: object) -> bool:
     """Return whether an object has the two attributes that optimizers use."""
-    return hasattr(thing, "data") and hasattr(thing, "grad")
+    is_computed = getattr(thing, "op", None) is not None  # reading its gradient would warn
+    return hasattr(thing, "data") and (is_computed or hasattr(thing, "grad"))
 
 
 def as_groups(params: object, owner: str) -> list[Group]:

@@ -375,3 +375,26 @@ def test_result_that_does_not_depend_on_the_arguments_warns_once():
         assert ag.grad(lambda x: x)(1.0) == 1.0
         assert ag.grad(ag.grad(lambda x: 3.0 * x))(1.0) == 0.0
         assert ag.hessian(lambda x: 3.0 * x.sum())(np.ones(2)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+class TestGradientOfAComputedTensor:
+    def test_reading_it_warns_once(self):
+        p = variable(2, name="p")
+        p.sum().backward()
+        p = p - 0.1 * p.grad
+
+        def read():
+            for _ in range(2):
+                p.sum().backward()
+                assert p.grad is None
+
+        (message,) = caught(read)
+        assert "computed, not a leaf" in message
+        assert "p.data = p.data - lr * p.grad" in message
+
+    def test_a_leaf_a_retained_gradient_and_a_constant_do_not_warn(self):
+        p, kept = variable(2), variable(2) * 2.0
+        kept.retain_grad()
+        with no_grad():
+            constant = p * 2.0
+        assert caught(lambda: [p.grad, kept.grad, constant.grad, (Value(1.0) * 2.0).grad]) == []
