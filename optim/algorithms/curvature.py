@@ -49,9 +49,9 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
             Multiplies a list of arrays, one for each parameter, by the Hessian of the loss whose gradients the
             parameters have: ``autograd.hessian_product(loss, optimizer.parameters)``.
         """
-        rng = np.random.default_rng((self.param_groups[0]["seed"], self.step_count))
-        draw = rng.standard_normal if self.gaussian else lambda shape: rng.choice((-1.0, 1.0), shape)
         if due := self._due():
+            rng = np.random.default_rng((self.param_groups[0]["seed"], self.step_count))
+            draw = rng.standard_normal if self.gaussian else lambda shape: rng.choice((-1.0, 1.0), shape)
             z = [like(draw(np.shape(p.data)), p.data) for p in self.parameters]
             found = {id(p): a * b for p, a, b in zip(self.parameters, z, product(z), strict=True)}
             if self.skip_nonfinite and (refused := nonfinite(self.parameters, found)):
