@@ -32,7 +32,7 @@ from .typing import Operation as _Operation
 from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
-    from .drawing.draw import draw as draw, draw_backward as draw_backward, draw_diff as draw_diff
+    from .drawing.draw import draw as draw, draw_backward as draw_backward
     from .drawing.networks import neuron_diagram as neuron_diagram, pass_diagram as pass_diagram
     from .drawing.player import offline_page as offline_page, page_graph as page_graph, play as play
     from .explaining.explanation import explain as explain
@@ -61,7 +61,7 @@ __all__ += _operations.__all__
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
     "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.step",
-    "draw": "drawing.draw", "draw_backward": "drawing.draw", "draw_diff": "drawing.draw",
+    "draw": "drawing.draw", "draw_backward": "drawing.draw",
     "explain": "explaining.explanation", "formula": "explaining.formula",
     "neuron_diagram": "drawing.networks", "pass_diagram": "drawing.networks",
     "offline_page": "drawing.player", "page_graph": "drawing.player", "play": "drawing.player",

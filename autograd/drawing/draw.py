@@ -1,4 +1,4 @@
-"""`draw`, `draw_diff` and `draw_backward`: a box for every variable of a graph, an oval for every operation.
+"""`draw` and `draw_backward`: a box for every variable of a graph, an oval for every operation.
 
 `folding` chooses the boxes, `graph_picture` adds them to a `Picture`, and `render` turns its DOT text into an image.
 """
@@ -8,9 +8,8 @@ import contextlib
 import fnmatch
 import io
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,10 @@ from autograd.typing import Cotangent, Function, Operand
 
 from .folding import Folding, Group, Recorder, Snapshot, nearest, results_of
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
-from .picture import Picture, theme_named
+from .picture import DIRECTIONS, Picture, chosen, theme_named
 from .player import play
 from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path
 
-DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
@@ -211,7 +209,11 @@ def draw(
     >>> "label=tanh" in drawing.source
     True
     """
-    check_options(direction=direction, color=color, zoom=zoom, limit=limit, depth=depth)
+    chosen("color", color, ("kind", "gradient"))
+    chosen("zoom", zoom or "layers", ZOOMS)
+    for option, least in (("limit", limit), ("depth", depth)):
+        if least is not None and least < 1:
+            raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
     style = Style(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
     roots, recorder = results_of("draw", root, inputs, zoom, loss)
     graph = Snapshot(roots)
@@ -224,7 +226,7 @@ def draw(
     style.gradients &= style.grads is not None or any(map(computed, graph.nodes))
     style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(notes, style)
     style.highlighted = on_paths(graph, path, recorder)
-    style.fills = {k: style.theme.data for node in recorder.inputs if (k := graph.position.get(id(node))) is not None}
+    style.inputs = {id(node) for node in recorder.inputs}
     large = limit is not None and len(graph.nodes) > limit
     crowded = zoom == "scalars" and limit is not None and len(graph.nodes) > CROWDED
     repeats = expand is not True and (large or crowded or (grouped and zoom != "scalars"))
@@ -234,20 +236,6 @@ def draw(
     picture = GraphPicture(folding, style, notes).write(shown)
     page = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
     return Drawing(picture, message, len(graph.nodes), play=page)
-
-
-def check_options(
-    *, direction: str, color: str = "kind", zoom: str | None = None, limit: int | None = None, depth: int | None = None
-) -> None:
-    """Raise ValueError for an invalid option."""
-    for option, given, choices in (
-        ("direction", direction, DIRECTIONS), ("color", color, ("kind", "gradient")), ("zoom", zoom or "layers", ZOOMS),
-    ):  # fmt: skip
-        if given not in choices:
-            raise ValueError(f"{option} must be one of {', '.join(choices)}, got {given!r}")
-    for option, least in (("limit", limit), ("depth", depth)):
-        if least is not None and least < 1:
-            raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
 
 
 def computed(node: Node) -> bool:
@@ -298,133 +286,6 @@ def left_out(folding: Folding, shown: set[int], silent: bool) -> str:
     parts = [f"{n:,} of {count:,} nodes are {what}" for what, n in numbers.items() if n]
     every = "expand=True, limit=None" if any(folding.group) else "limit=None, depth=None"
     return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""
-
-
-# -------------------------------------------------------------------------------------------- differences of two graphs
-
-MOST = 2000  # nodes nearest to the results that are matched by their operations, which takes quadratic time
-
-
-def draw_diff(
-    a: Node,
-    b: Node,
-    *,
-    titles: tuple[str, str] = ("a", "b"),
-    values: bool = True,
-    gradients: bool = False,
-    direction: str = "TB",
-    theme: str = "light",
-    names: Mapping[str, object] | None = None,
-    limit: int | None = LIMIT,
-) -> Drawing:
-    """Draw two computations side by side, with the differences in colour.
-
-    Nodes that only the first graph contains are red, those that only the second contains are green, and those of both
-    whose values differ are amber.
-
-    Parameters
-    ----------
-    a, b : Node
-        The results of the two computations.
-    titles : tuple of str
-        Their titles.
-    values, gradients : bool
-        Show data, and the gradients of the last `backward`.
-    direction : {'TB', 'LR', 'RL', 'BT'}
-        Direction of the arrows; the graphs are arranged across it.
-    theme : {'light', 'dark', 'print'}
-        The colours.
-    names : mapping of str to object, optional
-        Names for nodes, for instance ``locals()``.
-    limit : int, optional
-        Maximum number of boxes of each graph; None draws all.
-
-    Returns
-    -------
-    Drawing
-        With `.source`, `.svg()` and `.save(path)`.
-
-    Raises
-    ------
-    TypeError
-        If `a` or `b` is not a node.
-    ValueError
-        If an option is invalid.
-
-    Notes
-    -----
-    Nodes with equal subgraphs are matched first, then the longest equal sequences of operations in topological order.
-
-    Examples
-    --------
-    >>> from autograd import Value
-    >>> x = Value(3.0, name="x")
-    >>> draw_diff(x.exp(), (x - 1).exp())
-    <drawing of 5 nodes>
-    """
-    for node in (a, b):
-        if not isinstance(node, Node):
-            raise TypeError(f"draw_diff takes two Values or Tensors, got {node!r:.60}")
-    check_options(direction=direction, limit=limit)
-    colours, given = theme_named(theme), names_by_identity(names or {})
-    graphs = Snapshot([a]), Snapshot([b])
-    pairs = matched(*graphs, given)
-    partners = pairs, {other: k for k, other in pairs.items()}
-    picture = Picture("comparison", colours, direction, nodesep="0.3")
-    hidden = 0
-    # With arrows from left to right the engine stacks frames from bottom to top.
-    for side in (0, 1) if direction in ("TB", "BT") else (1, 0):
-        graph = graphs[side]
-        fills = {}
-        for k, node in enumerate(graph.nodes):
-            fills[k] = (colours.removed, colours.added)[side]
-            if (partner := partners[side].get(k)) is not None:
-                fills[k] = colours.inner if same_data(node, graphs[1 - side].nodes[partner]) else colours.changed
-        folding = Folding(graph, {}, lambda group: True, False)
-        style = Style(colours, direction, values, gradients, fills=fills)
-        shown = nearest(folding.order, folding.parents, limit, None, DEEPEST)
-        hidden += len(graph.nodes) - len(shown)
-        GraphPicture(folding, style, Annotations(graph, given), picture).write(shown, picture.frame(titles[side]))
-    message = f"{hidden:,} nodes are not shown; draw_diff(..., limit=None) shows all of them" if hidden else ""
-    return Drawing(picture, message, sum(len(graph.nodes) for graph in graphs))
-
-
-def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> dict[int, int]:
-    """Return the positions in the first graph that correspond to positions in the second."""
-    known: dict[Hashable, int] = {}
-    waiting: dict[int, list[int]] = {}
-    for k, sign in enumerate(signatures(b, known, names)):
-        waiting.setdefault(sign, []).append(k)
-    pairs = {k: waiting[s].pop(0) for k, s in enumerate(signatures(a, known, names)) if waiting.get(s)}
-    rest = [k for k in range(len(a.nodes)) if k not in pairs], sorted(k for row in waiting.values() for k in row)
-    rest = rest[0][-MOST:], rest[1][-MOST:]
-    operations = [[graph.nodes[k].op for k in part] for graph, part in zip((a, b), rest, strict=True)]
-    for i, j, size in SequenceMatcher(None, operations[0], operations[1], False).get_matching_blocks():
-        for k, n in zip(rest[0][i : i + size], rest[1][j : j + size], strict=True):
-            if a.nodes[k].op is not None and len(a.args[k]) == len(b.args[n]):
-                pairs[k] = n
-    return pairs
-
-
-def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, str]) -> list[int]:
-    """Return for each node an integer that is equal for nodes that were computed in the same way."""
-    found: list[int] = []
-    for node, args in zip(graph.nodes, graph.args, strict=True):
-        if node.op is None:
-            name = names.get(id(node)) or node.name
-            key: tuple[Hashable, ...] = "leaf", name or (np.shape(node._value), np.asarray(node._value).tobytes())
-        else:
-            parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
-            key = (node.op.name, str(node.params), *parts)
-        found.append(known.setdefault(key, len(known)))
-    return found
-
-
-def same_data(node: Node, other: Node) -> bool:
-    """Return whether the data of two nodes is equal up to rounding."""
-    one, two = np.asarray(node._value), np.asarray(other._value)
-    with np.errstate(all="ignore"):
-        return one.shape == two.shape and bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))
 
 
 # ------------------------------------------------------------------------------------ the backward pass as an animation
@@ -535,7 +396,6 @@ def draw_backward(
     >>> draw_backward((a * b).tanh())
     <animation of 6 frames>
     """
-    check_options(direction=direction)
     if not isinstance(root, Node):
         raise not_a_node("draw_backward", root)
     graph = Snapshot([root])

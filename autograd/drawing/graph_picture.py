@@ -112,7 +112,7 @@ class Style:
     shaded: bool = False  # colour boxes by their gradient
     grads: Mapping[Node, Cotangent] | None = None  # replace the `.grad` of the nodes
     highlighted: set[int] = field(default_factory=set)  # positions
-    fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
+    inputs: set[int] = field(default_factory=set)  # nodes drawn as data even if they need gradients, by identity
     widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
     pending: bool = False  # reserve a line for a gradient that is not computed yet
     shares: bool = False  # label the arrows of a fan-out with the terms of the gradient's sum
@@ -122,14 +122,14 @@ class Style:
 class GraphPicture:
     """Adds the boxes of a folded graph to a picture."""
 
-    def __init__(self, folding: Folding, style: Style, notes: Annotations, picture: Picture | None = None) -> None:
+    def __init__(self, folding: Folding, style: Style, notes: Annotations) -> None:
         self.folding = folding
         self.graph: Snapshot = folding.graph
         self.style = style
         self.theme: Theme = style.theme
         self.accent: dict[str, str] = {"color": style.theme.accent, "penwidth": "2.2"}
         self.notes = notes
-        self.picture: Picture = picture or Picture("computation", style.theme, style.direction)
+        self.picture: Picture = Picture("computation", style.theme, style.direction)
         self.box: dict[int, str] = {}
         self.distance: dict[int, int] = distances(folding.order, folding.parents)
         self._frames: dict[tuple[Group | Run, ...], int | None] = {}
@@ -147,8 +147,8 @@ class GraphPicture:
         ]  # fmt: skip
         self.picture.rows.append(cells)
 
-    def write(self, shown: set[int], outer: int | None = None) -> Picture:
-        """Add the boxes shown, and dashed boxes for hidden ancestors, inside the frame `outer` if given."""
+    def write(self, shown: set[int]) -> Picture:
+        """Add the boxes shown, and dashed boxes for hidden ancestors."""
         counted: set[int] = set()
         order, parents = self.folding.order, self.folding.parents
         far = [self.graph.nodes[p] for k in order for p in parents(k) if self.is_far(p, k)]
@@ -156,7 +156,7 @@ class GraphPicture:
         for item in order:
             if item not in shown:
                 continue
-            frame = self.frame(self.folding.frames(item), outer)
+            frame = self.frame(self.folding.frames(item))
             if item in self.folding.closed:
                 self.box[item] = entry = self.group(item, frame)
                 self.arrows_into(item, entry)
@@ -179,12 +179,12 @@ class GraphPicture:
         """Return whether a box names its operand instead of an arrow from it."""
         return self.distance[parent] - self.distance[item] > FAR and parent not in self.folding.closed
 
-    def frame(self, path: tuple[Group | Run, ...], outer: int | None) -> int | None:
+    def frame(self, path: tuple[Group | Run, ...]) -> int | None:
         """Return the number of a frame in the picture, given by the groups and repetitions from the outside to it."""
         if not path:
-            return outer
+            return None
         if path not in self._frames:
-            last, around = path[-1], self.frame(path[:-1], outer)
+            last, around = path[-1], self.frame(path[:-1])
             label = f"× {last.times:,}" if isinstance(last, Run) else " ".join(filter(None, (last.path, last.title)))
             self._frames[path] = self.picture.frame(label, around, dashed=isinstance(last, Run))
         return self._frames[path]
@@ -192,18 +192,17 @@ class GraphPicture:
     def variable(self, k: int, frame: int | None) -> str:
         """Add the box of a variable: name, formula, data or shape, gradient."""
         node, style = self.graph.nodes[k], self.style
-        kind = "inner" if node.op is not None else "parameter" if node.requires_grad else "data"
-        given = style.fills.get(k)
-        square = {"style": "filled"} if kind == "data" or given == self.theme.data else {}
+        is_data = id(node) in style.inputs or not (node.op or node.requires_grad)
+        kind = "data" if is_data else "inner" if node.op is not None else "parameter"
         kind = "root" if k in self.graph.roots else kind
-        fill, border = given or getattr(self.theme, kind)
+        fill, border = getattr(self.theme, kind)
         if style.shaded:
             g = self.notes.gradients.get(node)
             fill = self.theme.inner[0] if g is None else self.theme.shade(extreme(g) / (self.notes.largest or 1.0))
         looks = {"color": border} | ({"penwidth": "1.8"} if kind == "root" else {})
         if k in style.highlighted:
             looks = dict(self.accent)
-        looks |= square
+        looks |= {"style": "filled"} if is_data else {}
         if not style.shaded:  # `render` colours the text
             looks["class"] = f"variable {self.theme.forward} {self.theme.accent}"
         if k in style.widths:
@@ -256,9 +255,7 @@ class GraphPicture:
         """Add the oval of an operation and its operands, in order."""
         node, args = self.graph.nodes[k], self.graph.args[k]
         assert node.op is not None
-        fill, border = self.style.fills.get(k) or self.theme.op
-        if fill == self.theme.changed[0]:  # shown by the box of the result
-            fill, border = self.theme.inner
+        fill, border = self.theme.op
         is_index = node.op.symbol == "[]"  # constants are then part of the text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
         several = {"ordering": "in"} if len(args) > 1 and node.op.symbol not in COMMUTATIVE else {}

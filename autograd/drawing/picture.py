@@ -5,7 +5,7 @@ The same calls give the same text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,9 +39,6 @@ class Theme:
     forward: str = "#2f6fb5"
     shades: tuple[str, str, str] = ("#7fb0e6", "#ffffff", "#f58b6c")  # of gradients: negative, zero, positive
     signs: tuple[str, str] = ("#cf3a2b", "#2f6fb5")  # of weights, negative and positive
-    removed: tuple[str, str] = ("#fbdcd8", "#cf3a2b")  # boxes that only the first of two graphs contains
-    added: tuple[str, str] = ("#d9f2dd", "#2e8b46")  # boxes that only the second contains
-    changed: tuple[str, str] = ("#fff0c9", "#d08a00")  # boxes whose values differ
 
     def shade(self, fraction: float) -> str:
         """Return the colour of a gradient, given as a fraction of the largest magnitude, with its sign.
@@ -69,23 +66,29 @@ THEMES = {
         data=("#2b323c", "#77859a"), inner=("#1c222a", "#566273"), root=("#54400f", "#e5b040"),
         op=("#1e4029", "#6cc084"), module=("#362a5c", "#a98bf0"), frames=("#1b2028", "#15191f"), accent="#ff7a66",
         forward="#6ea8ea", shades=("#2c62a0", "#1c222a", "#b8431f"), signs=("#ff7a66", "#6ea8ea"),
-        removed=("#5a2420", "#ff7a66"), added=("#1e4029", "#6cc084"), changed=("#54400f", "#e5b040"),
     ),
     "print": Theme(
         ink="#000000", faint="#444444", parameter=("#e4e4e4", "#000000"), data=("#ffffff", "#888888"),
         inner=("#ffffff", "#000000"), root=("#ffffff", "#000000"), op=("#ffffff", "#000000"),
         module=("#f0f0f0", "#000000"), frames=("#ffffff", "#ffffff"), accent="#000000", forward="#000000",
         shades=("#dddddd", "#ffffff", "#969696"), signs=("#9a9a9a", "#000000"),
-        removed=("#c8c8c8", "#000000"), added=("#e6e6e6", "#000000"), changed=("#ffffff", "#000000"),
     ),
 }  # fmt: skip
 
 
+DIRECTIONS = ("LR", "TB", "RL", "BT")
+
+
+def chosen(option: str, given: str, choices: Iterable[str]) -> str:
+    """Return the value of an option, or raise ValueError if it is not one of the choices."""
+    if given not in choices:
+        raise ValueError(f"{option} must be one of {', '.join(choices)}, got {given!r}")
+    return given
+
+
 def theme_named(name: str) -> Theme:
     """Return a theme, or raise ValueError if there is none of this name."""
-    if name not in THEMES:
-        raise ValueError(f"theme must be one of {', '.join(THEMES)}, got {name!r}")
-    return THEMES[name]
+    return THEMES[chosen("theme", name, THEMES)]
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
@@ -163,7 +166,7 @@ class Picture:
 
     def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
         self.theme = theme
-        self.direction = direction
+        self.direction: str = chosen("direction", direction, DIRECTIONS)
         self.stacked: bool = direction in ("LR", "RL")  # fields of a record are then above each other
         self.count: int = 0
         self.boxes: dict[int | None, list[Box]] = {None: []}
