@@ -13,15 +13,14 @@ import sys
 import warnings
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from autograd.checking import gradcheck
-from autograd.drawing.draw import DIRECTIONS, draw
-from autograd.drawing.picture import THEMES
+from autograd.drawing.draw import draw
+from autograd.drawing.picture import DIRECTIONS, THEMES
 from autograd.drawing.player import play
 from autograd.drawing.render import RenderError, render
 from autograd.explaining.explanation import Explanation, explain, for_output
@@ -33,9 +32,9 @@ from autograd.graph import topological_order
 from autograd.tape import native
 from autograd.typing import Json, Operand
 
-from .parsing import ExpressionError, Formula, UsageError, formula_from, functions, parse
+from .parsing import ExpressionError, Formula, UsageError, functions, parse, read_formula
 
-FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input, which is the default"
+FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input"
 TEX = (
     "\\documentclass{{article}}\n\\usepackage[utf8]{{inputenc}}\n\\usepackage{{amsmath}}\n"
     "\\begin{{document}}\n{}\n\\end{{document}}\n"
@@ -61,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "doctor":
             add("--compile", action="store_true", help="compile the native machine first, once per installation")
             continue
-        add("formula", nargs="?", default="-", help=FORMULA_HELP)
+        add("formula", help=FORMULA_HELP)
         add("variables", nargs="*", metavar="name=number", help="such as a=2 b=-3 c=10")
         if name in ("explain", "draw", "play"):
             add("-o", "--output", type=Path, metavar="FILE", help="write to this file")
@@ -89,9 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _one_line_warning  # type: ignore[assignment]
             warnings.simplefilter("always")
             options = parser().parse_args(protected(sys.argv[1:] if arguments is None else arguments))
-            formula = None
-            if options.command != "doctor":
-                formula = formula_from(options.command, options.formula, list(options.variables))
+            formula = None if options.command == "doctor" else read_formula(options.formula, options.variables)
             code = COMMANDS[options.command](formula, options) or 0
         sys.stdout.flush()
         return code
@@ -257,8 +254,9 @@ def doctor_command(formula: None, options: argparse.Namespace) -> int:
     if options.compile:
         native.prepare(True)
     findings = list(examine())
-    emit(options, [vars(finding) for finding in findings], report(findings))
-    return int(any(finding.state == "wrong" for finding in findings))
+    data: Json = [{"subject": subject, "state": state, "detail": detail} for subject, state, detail in findings]
+    emit(options, data, report(findings))
+    return int(any(state == "wrong" for _, state, _ in findings))
 
 
 COMMANDS: dict[str, Callable[[Any, argparse.Namespace], int | None]] = {
@@ -276,25 +274,8 @@ USEFUL = {
     "numba": "compiled programs as machine code", "threadpoolctl": "one BLAS thread for small models",
 }  # fmt: skip
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes
-    ----------
-    subject : str
-        The package or tool.
-    state : {'ok', 'absent', 'wrong'}
-        ``'absent'`` if an optional package is missing; ``'wrong'`` if something must be repaired.
-    detail : str
-        A version, a location, or instructions.
-    """
-
-    subject: str
-    state: str
-    detail: str
+SIGNS = {"ok": "✓", "absent": "–", "wrong": "✗"}
+Finding = tuple[str, str, str]  # subject, a key of SIGNS, and a version, a location or instructions
 
 
 def examine() -> Iterator[Finding]:
@@ -302,17 +283,36 @@ def examine() -> Iterator[Finding]:
 
     Examples
     --------
-    >>> {finding.state for finding in examine()} <= {"ok", "absent", "wrong"}
+    >>> {state for _, state, _ in examine()} <= {"ok", "absent", "wrong"}
     True
     """
-    yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield _this_package()
-    yield from map(_needed, NEEDED)
-    yield _drawing()
-    yield _threads()
+    yield "python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    here = Path(__file__).resolve().parents[1]
+    folders = [Path(entry or ".").resolve() / "autograd" for entry in sys.path]
+    others = [str(folder) for folder in folders if (folder / "__init__.py").is_file() and folder != here]
+    if other := _version("autograd"):
+        others.append(f"the same environment (HIPS autograd {other})")
+    if others:
+        cure = "pip uninstall autograd, or use a separate environment"
+        yield "autograd", "wrong", f"{here}; another package of this name may be imported from {others[0]}: {cure}"
+    else:
+        yield "autograd", "ok", f"chainrule {_version('chainrule') or '(not installed)'} in {here}"
+    for name, least in NEEDED.items():
+        found = _version(name)
+        have, need = (tuple(int(p) for p in text.split(".")[:2] if p.isdigit()) for text in (found, least))
+        problem = f"{found} is too old" if found else "not installed"
+        yield (name, "ok", found) if have >= need else (name, "wrong", f"{problem}; pip install '{name}>={least}'")
+    try:
+        render("digraph { a }")
+        yield "drawing", "ok", f"SVG and PNG; {'PDF with ' + dot if (dot := shutil.which('dot')) else 'no PDF'}"
+    except RenderError as error:
+        yield "drawing", "absent", " ".join(str(error).split())
+    settings = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
+    default = f"up to {os.cpu_count()} threads; OPENBLAS_NUM_THREADS=1 gives steadier times for small models"
+    yield "blas", "ok", ", ".join(settings) or default
     for name, use in USEFUL.items():
         found = _version(name)
-        yield Finding(name, "ok" if found else "absent", found or f"not installed; {use}: pip install {name}")
+        yield name, "ok" if found else "absent", found or f"not installed; {use}: pip install {name}"
 
 
 def _version(name: str) -> str:
@@ -322,57 +322,13 @@ def _version(name: str) -> str:
         return ""
 
 
-def _this_package() -> Finding:
-    """Return whether this is the `autograd` of chainrule, and whether there is another package of this name."""
-    here = Path(__file__).resolve().parents[1]
-    other = _version("autograd")
-    folders = [Path(entry or ".").resolve() / "autograd" for entry in sys.path]
-    others = [folder for folder in folders if (folder / "__init__.py").is_file() and folder != here]
-    if others or other:
-        known = f" (HIPS autograd {other})" if other else ""
-        where = others[0] if others else "the same environment"
-        detail = f"{here}; another package of this name{known} is in {where} and may be imported instead: "
-        return Finding("autograd", "wrong", detail + "pip uninstall autograd, or use a separate environment")
-    return Finding("autograd", "ok", f"chainrule {_version('chainrule') or '(not installed)'} in {here}")
-
-
-def _needed(name: str) -> Finding:
-    found = _version(name)
-    have, least = (tuple(int(p) for p in text.split(".")[:2] if p.isdigit()) for text in (found, NEEDED[name]))
-    if have >= least:
-        return Finding(name, "ok", found)
-    problem = f"{found} is too old" if found else "not installed"
-    return Finding(name, "wrong", f"{problem}; pip install '{name}>={NEEDED[name]}'")
-
-
-def _drawing() -> Finding:
-    """Return the engine that renders drawings."""
-    try:
-        render("digraph { a }")
-    except RenderError as error:
-        return Finding("drawing", "absent", " ".join(str(error).split()))
-    return Finding("drawing", "ok", f"SVG and PNG; {'PDF with ' + dot if (dot := shutil.which('dot')) else 'no PDF'}")
-
-
-def _threads() -> Finding:
-    """Return the number of threads that BLAS may use, and the settings for it."""
-    settings = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
-    config = np.show_config(mode="dicts")
-    blas = config.get("Build Dependencies", {}).get("blas", {}) if isinstance(config, dict) else {}
-    name = f"{blas.get('name', 'BLAS')} {blas.get('version', '')}".strip()
-    default = f"up to {os.cpu_count()} threads; OPENBLAS_NUM_THREADS=1 gives steadier times for small models"
-    return Finding("blas", "ok", f"{name}; {', '.join(settings) or default}")
-
-
 def report(findings: list[Finding]) -> str:
     """Return the findings as lines of text.
 
     Examples
     --------
-    >>> print(report([Finding("python", "ok", "3.13")]), end="")
+    >>> print(report([("python", "ok", "3.13")]), end="")
     ✓ python  3.13
     """
-    signs = {"ok": "✓", "absent": "–", "wrong": "✗"}
-    widest = max(len(finding.subject) for finding in findings)
-    lines = [f"{signs[f.state]} {f.subject:<{widest}}  {f.detail}" for f in findings]
-    return "\n".join(lines) + "\n"
+    widest = max(len(subject) for subject, *_ in findings)
+    return "".join(f"{SIGNS[state]} {subject:<{widest}}  {detail}\n" for subject, state, detail in findings)

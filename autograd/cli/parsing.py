@@ -12,7 +12,7 @@ import re
 import sys
 import unicodedata
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,19 +232,15 @@ class _Parser:
         if node.id in self.functions:
             message = f"{node.id} is an operation; call it: {signature(node.id, self.functions[node.id])}"
         else:
-            message = f"unknown variable {cut(node.id)!r}{self.suggestion(node.id, self.variables)}"
+            value = getattr(math, node.id) if node.id in ("pi", "e") else 2
+            message = self.unknown("variable", node.id, self.variables, f"give it a value: {cut(node.id)}={value}")
         raise self.error(message, self.column(node))
 
-    def suggestion(self, name: str, known: Mapping[str, object]) -> str:
-        """Return the second half of the message for an unknown name."""
+    def unknown(self, kind: str, name: str, known: Iterable[str], cure: str) -> str:
+        """Return the message for an unknown name: similar known ones, or another cure."""
         close = difflib.get_close_matches(name, known, 3, 0.5)
-        if close:
-            return f"; did you mean {' or '.join(close)}?"
-        if known is self.variables:
-            there = f"there are {', '.join(known)}" if len(known) > 1 else f"the only one is {', '.join(known)}"
-            given = f"{there}; " if known else ""
-            return f"; {given}give it a value: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
-        return "; `python -m autograd --help` lists them"
+        cure = f"did you mean {' or '.join(close)}?" if close else cure
+        return f"unknown {kind} {cut(name)!r}; {cure}"
 
     def call(self, node: ast.Call) -> Operand:
         """Compute a call of an operation."""
@@ -253,7 +249,7 @@ class _Parser:
             raise self.unsupported(node.func, f"write {called}" if called in self.functions else "")
         name = node.func.id
         if name not in self.functions:
-            message = f"unknown operation {cut(name)!r}{self.suggestion(name, self.functions)}"
+            message = self.unknown("operation", name, self.functions, "`python -m autograd --help` lists them")
             raise self.error(message, self.column(node))
         op = self.functions[name]
         if node.keywords:
@@ -277,10 +273,6 @@ class _Parser:
         if not math.isfinite(raw_data(result)) and all(map(math.isfinite, values)):
             self.undefined.append(f"{op.name}({', '.join(map(repr, values))}) is {raw_data(result)}")
         return float(result) if isinstance(result, (bool, int)) else result
-
-
-MOST_BYTES = 100_000  # of a file; a formula has at most 2,000 characters
-EXAMPLE = 'python -m autograd {} "a*b" a=2 b=3'
 
 
 class UsageError(Exception):
@@ -310,15 +302,13 @@ class Formula:
 
     def gradients(self) -> dict[str, float]:
         """Return the derivative of the result with respect to each variable."""
-        found = gradients(self.root, list(self.leaves.values()), allow_unused=True) if self.leaves else ()
+        found = gradients(self.root, list(self.leaves.values()), allow_unused=True)
         return {name: 0.0 if g is None else float(g) for name, g in zip(self.leaves, found, strict=True)}
 
     def leaf(self, name: str, option: str) -> Node:
         """Return the node of a variable that an option names."""
         if name not in self.leaves:
-            names = ", ".join(self.leaves)
-            known = f"there are {names}" if len(self.leaves) > 1 else f"the only one is {names}"
-            raise UsageError(f"{option} {name}: the formula does not have this variable; {known}")
+            raise UsageError(f"{option} {name}: the variables of the formula are {', '.join(self.leaves)}")
         return self.leaves[name]
 
     def summary(self) -> dict[str, Json]:
@@ -326,74 +316,35 @@ class Formula:
         return {"formula": self.text, "variables": self.variables, "value": self.root._value}
 
 
-def formula_from(command: str, text: str, assignments: list[str]) -> Formula:
-    """Return the formula of a command line, of a file, or of standard input.
-
-    Parameters
-    ----------
-    command : str
-        The name of the command, for messages.
-    text : str
-        The formula, a file that ends in ``.txt``, or ``-`` for standard input, which is also the default if this
-        argument is an assignment.
-    assignments : list of str
-        Values of variables, such as ``a=2``.
-
-    Raises
-    ------
-    UsageError
-        If the formula cannot be read; otherwise as `read_formula`.
-    """
-    name, sign, number = text.partition("=")
-    if sign and name.strip().isidentifier() and finite_number(number) is not None:  # without a formula
-        text, assignments = "-", [text, *assignments]
-    if text == "-":
-        if sys.stdin.isatty():
-            raise UsageError(f"the formula is missing; write one, as in: {EXAMPLE.format(command)}")
-        text = decoded(sys.stdin.buffer.read(MOST_BYTES + 1), "standard input")
-    elif text.endswith(".txt"):
-        try:
-            with Path(text).open("rb") as file:
-                text = decoded(file.read(MOST_BYTES + 1), text)
-        except OSError as error:
-            raise UsageError(f"cannot read {text!r}: {error.strerror}") from None
-    return read_formula(text, assignments)
-
-
-def decoded(data: bytes, source: str) -> str:
-    """Return the text of a file, limited to the size of a formula."""
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{source} has more than {MOST_BYTES:,} bytes; a formula has at most 2,000")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{source} is not text in UTF-8: byte {error.start}") from None
-
-
-def read_formula(text: str, assignments: list[str]) -> Formula:
+def read_formula(text: str, assignments: Sequence[str]) -> Formula:
     """Return the graph of a formula for the given values.
 
     Parameters
     ----------
     text : str
-        The formula; or several lines: assignments ``name = number``, the formula (with or without ``f =``), and
-        comments after ``#``.
-    assignments : list of str
-        Values of variables, such as ``a=2``; they replace those in the text.
+        The formula, perhaps as ``name = formula``; a file that ends in ``.txt``; or ``-`` for standard input.
+    assignments : sequence of str
+        Values of variables, such as ``a=2``.
 
     Raises
     ------
     UsageError
-        If the formula is missing, does not use a given variable, or does not have a gradient.
+        If the file cannot be read, or the formula does not use a given variable, or does not have a gradient.
     ExpressionError
         If the formula cannot be parsed.
     ArithmeticError, ValueError
         If it cannot be computed.
     """
-    name, formula, values = split_lines(text)
+    try:
+        if text == "-" or text.endswith(".txt"):
+            lines = sys.stdin.read() if text == "-" else Path(text).read_text("utf-8-sig")
+            text = " ".join(lines.splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {'standard input' if text == '-' else text}: {error}") from None
     given = variables_of(assignments)
-    variables = values | given
-    root = parse(formula, variables, name=name)
+    named = re.fullmatch(r"\s*([^\W\d]\w*)\s*=\s*([^=].*)", text)
+    name, formula = named.groups() if named else ("f", text)
+    root = parse(formula, given, name=name)
     leaves = {node.name: node for node in topological_order(root) if node.op is None} if isinstance(root, Node) else {}
     if unused := [f"{key}={format_number(value, 6)}" for key, value in given.items() if key not in leaves]:
         raise UsageError(f"{', '.join(unused)}: the formula does not use {'it' if len(unused) == 1 else 'them'}")
@@ -402,11 +353,10 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
     if not root.requires_grad:
         operation = root.op.name if root.op else "it"
         raise UsageError(f"{operation} is not differentiable: its derivative is 0 everywhere")
-    used = {key: value for key, value in variables.items() if key in leaves}
-    return Formula(formula, used, root, {key: leaves[key] for key in used})
+    return Formula(formula, given, root, {key: leaves[key] for key in given})
 
 
-def variables_of(assignments: list[str]) -> dict[str, float]:
+def variables_of(assignments: Iterable[str]) -> dict[str, float]:
     """Return the values in assignments such as ``["a=2", "b=-3"]``.
 
     Raises
@@ -421,30 +371,13 @@ def variables_of(assignments: list[str]) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for text in assignments:
-        name, sign, number = text.partition("=")
-        name = unicodedata.normalize("NFKC", name.strip())
-        if not sign or not name.isidentifier() or keyword.iskeyword(name):
+        name, _, number = text.partition("=")
+        name, value = unicodedata.normalize("NFKC", name.strip()), finite_number(number)
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise UsageError(f"{cut(text)!r} is not an assignment; write name=number, as in a=2")
-        if name in found:
-            raise UsageError(f"the variable {name!r} is given twice")
-        value = finite_number(number)
         if value is None:
             raise UsageError(f"the variable {name!r} must be a finite number, got {cut(number)!r}; write {name}=2")
+        if name in found:
+            raise UsageError(f"the variable {name!r} is given twice")
         found[name] = value
     return found
-
-
-def split_lines(text: str) -> tuple[str, str, dict[str, float]]:
-    """Return the name, the formula and the assigned values of a text of one or more lines."""
-    name, parts, values = "f", [], {}
-    for line in text.lstrip("\ufeff").splitlines():
-        line = line.partition("#")[0].strip()
-        match = re.fullmatch(r"(\w+)\s*=\s*([^=].*)", line)
-        if match and (value := finite_number(match[2])) is not None:
-            values[match[1]] = value
-            continue
-        if match and match[1].isidentifier():
-            name, line = match[1], match[2]
-        if line:
-            parts.append(line)
-    return name, " ".join(parts), values

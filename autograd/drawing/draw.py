@@ -28,7 +28,7 @@ from autograd.typing import Cotangent, Function, Operand
 
 from .folding import Folding, Group, Recorder, Snapshot, nearest, results_of
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
-from .picture import DIRECTIONS, Picture, chosen, theme_named
+from .picture import THEMES, Picture, chosen
 from .player import play
 from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path
 
@@ -214,7 +214,7 @@ def draw(
     for option, least in (("limit", limit), ("depth", depth)):
         if least is not None and least < 1:
             raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
-    style = Style(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
+    style = Style(theme, direction, values, gradients, partials, formulas, color == "gradient")
     roots, recorder = results_of("draw", root, inputs, zoom, loss)
     graph = Snapshot(roots)
     notes = Annotations(graph, recorder.renamed(names_by_identity(names or {})))
@@ -405,7 +405,7 @@ def draw_backward(
             "of the computation, or use draw(loss)"
         )
     notes = Annotations(graph, names_by_identity(names or {}))
-    style = Style(theme_named(theme), direction, partials=True, pending=True)
+    style = Style(theme, direction, partials=True, pending=True)
     steps = list(backward_steps(root, names=notes.names))
     moments: list[tuple[dict[Node, Cotangent], Step | None, str]] = [({}, None, "forward: every node has its value")]
     moments.append(({root: 1.0}, None, f"backward begins: ∂{notes.names[root]}/∂{notes.names[root]} = 1"))
@@ -414,7 +414,7 @@ def draw_backward(
         moments.append((known, step, caption(step, len(steps))))
     moments.append((moments[-1][0], None, "every gradient is complete"))
     style.widths = widths(graph, style, notes, [known for known, *_ in moments])
-    return Animation([frame(graph, style, notes, *moment) for moment in moments], style.theme.background)
+    return Animation([frame(graph, style, notes, *moment) for moment in moments], THEMES[theme].background)
 
 
 def caption(step: Step, count: int) -> str:
@@ -445,6 +445,6 @@ def frame(
     style.active = None if step is None else (step.node, step.position)
     style.highlighted = set() if step is None else {graph.position[id(step.argument)]}
     drawing = GraphPicture(Folding(graph, {}, lambda group: True, False), style, notes)
-    drawing.picture.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": style.theme.ink}
+    drawing.picture.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": drawing.theme.ink}
     drawing.picture.message = text
     return drawing.write(set(range(len(graph.nodes)))).dot()

@@ -15,7 +15,7 @@ from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
 from .folding import Folding, Group, Run, Snapshot, distances, hidden_behind
-from .picture import OVAL, Picture, Theme
+from .picture import OVAL, Picture, Theme, data_rows
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
 COMMUTATIVE = ("+", "*")  # the order of their operands may change to avoid crossings
@@ -103,7 +103,7 @@ def extreme(g: Cotangent) -> float:
 class Style:
     """The contents and colours of the boxes."""
 
-    theme: Theme
+    theme: str = "light"
     direction: str = "LR"
     values: bool = True
     gradients: bool = True
@@ -126,10 +126,10 @@ class GraphPicture:
         self.folding = folding
         self.graph: Snapshot = folding.graph
         self.style = style
-        self.theme: Theme = style.theme
-        self.accent: dict[str, str] = {"color": style.theme.accent, "penwidth": "2.2"}
         self.notes = notes
         self.picture: Picture = Picture("computation", style.theme, style.direction)
+        self.theme: Theme = self.picture.theme
+        self.accent: dict[str, str] = {"color": self.theme.accent, "penwidth": "2.2"}
         self.box: dict[int, str] = {}
         self.distance: dict[int, int] = distances(folding.order, folding.parents)
         self._frames: dict[tuple[Group | Run, ...], int | None] = {}
@@ -295,16 +295,11 @@ class GraphPicture:
 
 def variable_rows(node: Node, style: Style, names: Mapping[int, str]) -> list[str]:
     """Return the lines of a variable's box: name, shape, data, gradient."""
-    data = node._value
     grad = raw_data(node._grad if style.grads is None else style.grads.get(node))
-    rows = [cut(str(names.get(id(node)) or node.name))]
-    if isinstance(data, np.ndarray) and data.ndim:
-        rows.append(format_shape(data))
-    if style.values:
-        rows.append(format_array(data))
+    rows = data_rows(names.get(id(node)) or node.name, node._value, values=style.values)
     if style.gradients and node.requires_grad and (grad is not None or style.pending):
         rows.append("grad" if grad is None else f"grad {format_array(grad)}")
-    return [row for row in rows if row] or [" "]
+    return rows or [" "]
 
 
 def operation_text(node: Node, args: Operands) -> str:

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from autograd.explaining.typeset import cut, visible
+import numpy as np
+
+from autograd.explaining.typeset import cut, format_array, format_shape, visible
+from autograd.recording import raw_data
 
 from .render import FONT, RenderError
 
@@ -86,11 +89,6 @@ def chosen(option: str, given: str, choices: Iterable[str]) -> str:
     return given
 
 
-def theme_named(name: str) -> Theme:
-    """Return a theme, or raise ValueError if there is none of this name."""
-    return THEMES[chosen("theme", name, THEMES)]
-
-
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
@@ -104,7 +102,6 @@ WIDER = 0.011  # inches; the engine reserves a space per byte for a character th
 EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": FONT, "fontsize": "10"}
 OVAL = {"shape": "ellipse", "style": "filled", "margin": "0.04,0.02"}
 SMALL = {"height": "0.1", "width": "0.1", "margin": "0.03", "shape": "plaintext", "style": ""}
-BLANK = "\u00a0"  # an empty line would crash the embedded engine
 
 # Brackets around the text of a box in Mermaid, by its shape.
 MERMAID = {"record": '("%s")', "ellipse": '(["%s"])', "circle": '(("%s"))'}
@@ -156,7 +153,7 @@ class Picture:
     ----------
     name : str
         Name of the graph in the text.
-    theme : Theme
+    theme : {'light', 'dark', 'print'}
         Its colours.
     direction : {'LR', 'TB', 'RL', 'BT'}
         Direction of the arrows.
@@ -164,8 +161,8 @@ class Picture:
         DOT attributes of the graph that replace the default ones.
     """
 
-    def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
-        self.theme = theme
+    def __init__(self, name: str, theme: str = "light", direction: str = "LR", **attributes: str) -> None:
+        self.theme: Theme = THEMES[chosen("theme", theme, THEMES)]
         self.direction: str = chosen("direction", direction, DIRECTIONS)
         self.stacked: bool = direction in ("LR", "RL")  # fields of a record are then above each other
         self.count: int = 0
@@ -176,7 +173,8 @@ class Picture:
         self.name = name
         self.message = ""
         self.attributes: dict[str, str] = {
-            "rankdir": direction, "bgcolor": theme.background, **GRAPH, "fontcolor": theme.faint, **attributes
+            "rankdir": direction, "bgcolor": self.theme.background, **GRAPH, "fontcolor": self.theme.faint,
+            **attributes,
         }  # fmt: skip
 
     def frame(self, label: str, around: int | None = None, dashed: bool = False) -> int:
@@ -296,6 +294,20 @@ class Picture:
         for number, label, _ in self.frames[frame]:
             lines += [f'subgraph f{number}["{mermaid_text(label)}"]', *self._mermaid_boxes(number), "end"]
         return lines
+
+
+def data_rows(name: object, data: object = None, *, values: bool = True) -> list[str]:
+    """Return lines of text for a name and a number, an array or a node: name, shape, elements or their range.
+
+    Examples
+    --------
+    >>> data_rows("w", np.arange(6.0).reshape(2, 3)), data_rows("b", 0.5), data_rows("x")
+    (['w', '(2, 3)', '0 … 5'], ['b', '0.5'], ['x'])
+    """
+    data = raw_data(data)
+    rows = [cut(str(name)), format_shape(data) if isinstance(data, np.ndarray) and data.ndim else ""]
+    rows += [format_array(data)] if values and data is not None else []
+    return [row for row in rows if row]
 
 
 def mermaid_text(text: str) -> str:

@@ -1,14 +1,15 @@
 """Diagrams of a model: its neurons and weights, and both passes through its layers."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import autograd as ag
 from autograd import Tensor
+from nn.layers.activation import ReLU
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
@@ -19,6 +20,13 @@ from nn.typing import Array, Operand
 from .graphs import settings
 
 SHORT = {"weight": "W", "bias": "b"}
+MOST_STAGES = 8
+WIDEST = 4.0  # points, for the largest weight
+THINNEST = 0.25
+BLANK = "\u00a0"  # an empty line would crash the embedded engine
+LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
+NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
+Pair = tuple[str, str]  # names of boxes or ports, of the forward and of the backward pass
 
 
 def draw_passes(
@@ -65,22 +73,27 @@ def draw_passes(
     with fork_rng():
         outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
     total = None if loss is None else loss(outputs[-1])
-    gradient = gradients_of_pass(total, outputs, twin)
-    stages = []
-    names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ"]
-    for i, module in enumerate(twin):
-        parameters = [(name, p) for name, p in module.named_parameters() if isinstance(p, Tensor)]
-        stages.append(
-            (
-                [f"{i} {type(module).__name__}", *filter(None, [settings(module)])],
-                [(f"∂L/∂{SHORT.get(n, n)}{i}", gradient.get(id(p))) for n, p in parameters[:4]],
-                (names[i + 1], outputs[i + 1]),
-                (f"∂L/∂{names[i + 1]}", gradient.get(id(outputs[i + 1]))),
-            )
-        )
-    stages.append((["loss"], [], ("L", total), ("∂L/∂L", None if total is None else 1.0)))
-    first = ("x", outputs[0]), ("∂L/∂x", gradient.get(id(outputs[0])))
-    return ag.pass_diagram(first, stages, theme=theme)
+    gradients = gradients_of_pass(total, outputs, twin)
+    picture = ag.Picture("passes", theme, nodesep="0.35", ranksep="0.35")
+    shown = [[(SHORT.get(n, n), p) for n, p in m.named_parameters() if isinstance(p, Tensor)][:4] for m in twin]
+    lines = max(map(len, shown))
+    names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ", "L"]
+    outputs.append(total)
+    count = len(twin) + 1  # with the loss
+    skipped = range(MOST_STAGES // 2, count - MOST_STAGES // 2 + 1) if count > MOST_STAGES else range(0)
+    column = add_flows(picture, "x", outputs[0], gradients)
+    for i in range(count):
+        if i == skipped.start < skipped.stop:
+            box = picture.dashed(f"{len(skipped)} more\nlayers")
+            column = connect(picture, column, (box, box), add_flows(picture))
+        elif i not in skipped:
+            title = [f"{i} {type(twin[i]).__name__}", settings(twin[i])] if i < len(twin) else ["loss", ""]
+            below = [(f"∂L/∂{name}{i}", gradients.get(id(p))) for name, p in (shown[i] if i < len(twin) else ())]
+            box = add_stage(picture, title, below, lines)
+            after = add_flows(picture, names[i + 1], outputs[i + 1], gradients)
+            column = connect(picture, column, (f"{box}:f", f"{box}:b"), after)
+    message = f"{len(skipped)} of {count} layers are not shown" if skipped else ""
+    return ag.Drawing(picture, message, 2 * count + 1)
 
 
 def run(model: Sequential, x: Operand) -> Iterator[Operand]:
@@ -98,8 +111,56 @@ def gradients_of_pass(total: Operand, outputs: list[Operand], model: Module) -> 
     if total is None:
         return {}
     wanted = [n for n in dict.fromkeys([*outputs, *model.parameters()]) if isinstance(n, Tensor) and n.requires_grad]
-    found = ag.gradients(total, wanted, allow_unused=True)
-    return {id(node): g for node, g in zip(wanted, found, strict=True) if g is not None}
+    found = zip(wanted, ag.gradients(total, wanted, allow_unused=True), strict=True)
+    return {id(node): g for node, g in found if g is not None} | {id(total): 1.0}
+
+
+def add_stage(picture: Any, title: Sequence[str], parameters: Sequence[tuple[str, Operand]], lines: int) -> str:
+    """Add the box of a layer; the forward pass enters at its top, the backward pass at its bottom."""
+    below = [" ".join(ag.data_rows(*parameter)[::2]) for parameter in parameters]
+    below += [BLANK] * (lines - len(below))  # the same number of lines in every box keeps the passes straight
+    fill, border = picture.theme.module
+    fields = [*("".join(ag.data_rows(row)) or BLANK for row in title), "\n".join(below)]
+    return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")  # type: ignore[no-any-return]
+
+
+def add_flows(picture: Any, name: str = "", data: Operand = None, gradients: Mapping[int, Operand] | None = None) -> Pair:
+    """Add the label of a value and, below it, that of its gradient; return both names."""
+    theme = picture.theme
+    forward = ag.data_rows(name or "…", data)
+    backward = ag.data_rows(f"∂L/∂{name}" if name else "…", (gradients or {}).get(id(data)))
+    value, gradient = (
+        picture.box(["\n".join(rows)], None, fillcolor=theme.background, fontcolor=color, **LABEL)
+        for rows, color in ((forward, theme.forward), (backward, theme.accent))
+    )
+    picture.rows.append([value, gradient])
+    picture.edge(value, gradient, style="invis")
+    return value, gradient
+
+
+def connect(picture: Any, before: Pair, ports: Pair, after: Pair) -> Pair:
+    """Connect a layer with the labels before and after it; return the latter."""
+    theme = picture.theme
+    line = "solid" if theme.accent != theme.forward else "dashed"
+    forward = {"color": theme.forward, "penwidth": "1.4", "weight": "8"}
+    backward = {"color": theme.accent, "penwidth": "1.4", "weight": "8", "dir": "back", "style": line}
+    for attributes, k in ((forward, 0), (backward, 1)):
+        picture.edge(before[k], ports[k], **attributes)
+        picture.edge(ports[k], after[k], **attributes)
+    return after
+
+
+# -------------------------------------------------------------------------------------------------------------- neurons
+
+
+class Column(NamedTuple):
+    """One layer of neurons; the inputs have neither weights nor biases."""
+
+    title: str
+    neurons: int
+    outputs: Operand
+    weights: Operand = None
+    biases: Operand = None
 
 
 def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limit: int | None = 12) -> Any:
@@ -136,21 +197,45 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
     """
     if not isinstance(model, Module):
         raise TypeError(f"draw_neurons takes a Module, got {type(model).__name__}")
-    columns = scalar_columns(model, x) if isinstance(model, (MLP, Layer)) else linear_columns(model, x)
-    return ag.neuron_diagram(columns, theme=theme, limit=limit if limit is not None else 10**9)
+    if limit is not None and limit < 2:
+        raise ValueError(f"limit must be at least 2 neurons, got {limit}")
+    columns = columns_of(linear(model) if isinstance(model, (MLP, Layer)) else copy.deepcopy(model).eval(), x)
+    picture = ag.Picture("neurons", theme, nodesep="0.12", ranksep="1.5", splines="line")
+    before: dict[int, str] = {}
+    hidden = 0
+    for column in columns:
+        names = add_neurons(picture, column, limit or column.neurons)
+        hidden += column.neurons - len(names)
+        if column.weights is not None:
+            add_weights(picture, np.asarray(column.weights, dtype=float), before, names)
+        before = names
+    total = sum(column.neurons for column in columns)
+    message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
+    sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
+    return ag.Drawing(picture, message, total, legend=sign)
 
 
-def linear_columns(model: Module, x: Operand) -> list[Any]:
+def linear(model: MLP | Layer) -> Module:
+    """Return a network of `nn.scalar` as layers of arrays."""
+    modules: list[Module] = []
+    for layer in model.layers if isinstance(model, MLP) else [model]:
+        array = Linear(len(layer.neurons[0].w), len(layer.neurons), rng=0)
+        array.weight.data = np.array([numbers_of(neuron.w) for neuron in layer.neurons])
+        array.bias.data = np.array([neuron.b.data for neuron in layer.neurons])  # type: ignore[union-attr]
+        modules += [array, *([ReLU()] if layer.neurons[0].nonlin else [])]
+    return Sequential(*modules)
+
+
+def columns_of(model: Module, x: Operand) -> list[Column]:
     """Return the columns of the `Linear` layers, each with the activation after it."""
-    twin = copy.deepcopy(model).eval()
-    values: list[Operand] = []
+    outputs: list[Operand] = []  # the inputs of all layers, then the result
     layers: list[Linear] = []
     titles: list[str] = []  # the place of each layer in the model, then its activation
-    for path, module in twin.named_modules():
+    for path, module in model.named_modules():
         if isinstance(module, Linear):
             layers.append(module)
             titles.append(f"{path} Linear".strip())
-            module.register_forward_pre_hook(lambda module, args: values.append(row(args[0])))
+            module.register_forward_pre_hook(lambda module, args: outputs.append(np.ravel(ag.extend.raw_data(args[0]))))
         elif layers and not list(module.children()):
             titles[-1] += f"\n{type(module).__name__}"
     if not layers:
@@ -158,32 +243,18 @@ def linear_columns(model: Module, x: Operand) -> list[Any]:
     for a, b in pairwise(layers):
         if a.out_features != b.in_features:
             raise ValueError(f"layers of {a.out_features} and {b.in_features} are not consecutive; use draw(model, x)")
-    if x is not None:
+    if x is None:
+        outputs = [None] * (len(layers) + 1)
+    else:
         with ag.no_grad():
-            values.append(row(twin(example(x, layers[0].in_features)[None])))
-        if len(values) != len(layers) + 1:
+            result = model(example(x, layers[0].in_features)[None])
+        outputs.append(np.ravel(result.data))
+        if len(outputs) != len(layers) + 1:
             raise ValueError("draw_neurons: the layers are not called one after the other; use draw(model, x)")
-    first, *outputs = values or [None] * (len(layers) + 1)
-    biases = [None if layer.bias is None else layer.bias.data for layer in layers]
-    weights = [layer.weight.data for layer in layers]
-    columns = zip(titles, [layer.out_features for layer in layers], weights, outputs, biases, strict=True)
-    return [("input", layers[0].in_features, None, first), *columns]
-
-
-def scalar_columns(model: MLP | Layer, x: Operand) -> list[Any]:
-    """Return the columns of the classes of `nn.scalar`."""
-    layers = model.layers if isinstance(model, MLP) else [model]
-    at: Operand = None if x is None else example(x, len(layers[0].neurons[0].w))
-    columns: list[Any] = [("input", len(layers[0].neurons[0].w), None, at)]
-    for n, layer in enumerate(layers):
-        if at is not None:
-            with ag.no_grad():
-                out = layer(list(at))
-            at = numbers_of(out if isinstance(out, list) else [out])
-        weights = [numbers_of(neuron.w) for neuron in layer.neurons]
-        biases = [neuron.b.data for neuron in layer.neurons]
-        title = f"{n} Layer" + "\nReLU" * bool(layer.neurons[0].nonlin)
-        columns.append((title, len(layer.neurons), weights, at, biases))
+    columns = [Column("input", layers[0].in_features, outputs[0])]
+    for title, layer, output in zip(titles, layers, outputs[1:], strict=True):
+        bias = None if layer.bias is None else layer.bias.data
+        columns.append(Column(title, layer.out_features, output, layer.weight.data, bias))
     return columns
 
 
@@ -196,6 +267,35 @@ def example(x: Operand, width: int) -> Array:
     return array
 
 
-def row(output: Operand) -> Array:
-    """Return the output for a single example as a vector."""
-    return np.ravel(output.data if isinstance(output, Tensor) else output)
+def add_neurons(picture: Any, column: Column, limit: int) -> dict[int, str]:
+    """Add one layer of neurons below its title; return the names of those drawn."""
+    theme, count = picture.theme, column.neurons
+    gap = count > limit
+    places = [*range((limit + 1) // 2), *range(count - limit // 2, count)] if gap else list(range(count))
+    row = [picture.box([column.title], shape="plaintext", style="", fontcolor=theme.faint)]
+    names: dict[int, str] = {}
+    fill, border = theme.data if column.weights is None else theme.parameter
+    for i in places:
+        if gap and i == count - limit // 2:
+            row.append(picture.small(f"⋮\n{count - limit:,} more"))
+        text = " " if column.outputs is None else f"{float(column.outputs[i]):.2g}"
+        looks = {"fillcolor": fill, "color": border, **NEURON}
+        if column.biases is not None and (bias := float(column.biases[i])) != 0:
+            looks |= {"color": theme.signs[bias > 0], "penwidth": "1.6"}
+        names[i] = picture.box([text], None, **looks)
+        row.append(names[i])
+    picture.rows.append(row)
+    for above, below in pairwise(row):
+        picture.edge(above, below, style="invis")
+    return names
+
+
+def add_weights(picture: Any, weights: Array, before: dict[int, str], names: dict[int, str]) -> None:
+    """Add the weights between two layers in order of magnitude, so that the large ones are on top."""
+    sizes = np.where(np.isfinite(weights), np.abs(weights), np.inf)
+    largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) or 1.0
+    for i, j in sorted(((i, j) for i in names for j in before), key=lambda line: sizes[line]):
+        fraction = min(sizes[i, j] / largest, 1.0)
+        color = picture.theme.signs[int(weights[i, j] >= 0)] + f"{round(70 + 185 * fraction):02x}"
+        width = THINNEST + (WIDEST - THINNEST) * fraction
+        picture.edge(before[j], names[i], color=color, penwidth=f"{width:.2f}", arrowhead="none")
