@@ -130,8 +130,10 @@ def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[.
     ...     pass
     >>> @drawn_by(Twice)
     ... def run(thing, inputs, recorder, **options):
-    ...     with recorder.group("", "Twice"):
-    ...         return [inputs[0] * 2]
+    ...     recorder.enter("", "Twice")
+    ...     result = inputs[0] * 2
+    ...     recorder.leave()
+    ...     return [result]
     >>> draw(Twice(), Value(1.0))
     <drawing of 2 nodes>
     """

@@ -8,7 +8,7 @@ import contextlib
 import fnmatch
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,13 +30,12 @@ from .folding import Folding, Group, Recorder, Snapshot, nearest, results_of
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
 from .picture import THEMES, Picture, chosen
 from .player import play
-from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path
+from .render import FORMATS, TIMEOUT, RenderError, render, target_path
 
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
 CROWDED = 100  # scalars of a model; of more, one neuron and one example are drawn for all
-DEEPEST = 24  # operations along a path that are shown of a large graph
 
 
 class Drawing:
@@ -91,7 +90,7 @@ class Drawing:
         OSError
             If the folder does not exist or cannot be written to; an existing file is then unchanged.
         RenderError
-            If the drawing cannot be rendered; the DOT text is then written beside the file.
+            If the drawing cannot be rendered.
 
         Examples
         --------
@@ -102,12 +101,13 @@ class Drawing:
         'product.dot'
         """
         target = target_path(path, (*FORMATS, "mmd", *(["html"] if self._play else [])))
-        if target.suffix.lower() == ".html" and self._play:
+        suffix = target.suffix[1:].lower()
+        if suffix == "html":
             self._play(path=target)
-        elif target.suffix.lower() == ".mmd":
+        elif suffix == "mmd":
             write_atomically(target, self.picture.mermaid())
         else:
-            save(self.source, target, engine=engine, timeout=timeout)
+            write_atomically(target, render(self.source, suffix, engine=engine, timeout=timeout))
         return target
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -138,7 +138,7 @@ def draw(
     limit: int | None = LIMIT,
     depth: int | None = None,
     zoom: str | None = None,
-    expand: int | str | Sequence[str] | None = None,
+    expand: bool | str | Sequence[str] = (),
     loss: Function | None = None,
 ) -> Drawing:
     """Draw the computation graph of a node or of a model.
@@ -181,9 +181,8 @@ def draw(
     zoom : {'layers', 'tensors', 'scalars'}, optional
         Detail of a model: its innermost parts as boxes (the default), every array operation, or every scalar; of more
         than 100 scalars, one neuron and one example represent the repetitions.
-    expand : int, str, sequence of str or bool, optional
-        Parts of a model to open: the number of levels, or the paths of further parts (``*`` matches anything); True
-        opens everything, including repetitions.
+    expand : str, sequence of str or bool
+        Parts of a model to open, by their paths (``*`` matches anything); True opens everything, including repetitions.
     loss : callable, optional
         Applied to the output of a model; the gradients shown are then those of the loss, and no `.grad` changes.
 
@@ -230,8 +229,8 @@ def draw(
     large = limit is not None and len(graph.nodes) > limit
     crowded = zoom == "scalars" and limit is not None and len(graph.nodes) > CROWDED
     repeats = expand is not True and (large or crowded or (grouped and zoom != "scalars"))
-    folding = Folding(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
-    shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
+    folding = Folding(graph, recorder.group_of, opened(recorder, zoom, expand), repeats)
+    shown = nearest(folding.order, folding.parents, limit, depth)
     message = left_out(folding, shown, silent=grouped and not crowded)
     picture = GraphPicture(folding, style, notes).write(shown)
     page = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
@@ -253,19 +252,14 @@ def explains(notes: Annotations, style: Style) -> bool:
     return all(np.allclose(raw_data(g), total, equal_nan=True) for g, total in zip(grads, sums, strict=True))
 
 
-def opener(recorder: Recorder, zoom: str | None, expand: int | str | Sequence[str] | None) -> Callable[[Group], bool]:
-    """Return the predicate for groups that are drawn as a frame around their contents."""
-    patterns = [expand] if isinstance(expand, str) else list(expand) if isinstance(expand, Iterable) else []
-    with_parts = {outer for group in set(recorder.group_of.values()) for outer in group.around}
-
-    def is_open(group: Group) -> bool:
-        if isinstance(expand, int):  # True included
-            return expand is True or len(group.around) < expand
-        if zoom in ("tensors", "scalars") or group in with_parts:
-            return True
-        return any(fnmatch.fnmatchcase(group.path, pattern) for pattern in patterns)
-
-    return is_open
+def opened(recorder: Recorder, zoom: str | None, expand: bool | str | Sequence[str]) -> set[Group]:
+    """Return the groups that are drawn as a frame around their contents, rather than as one box."""
+    groups = set(recorder.group_of.values())
+    if zoom in ("tensors", "scalars") or expand is True:
+        return groups | {outer for group in groups for outer in group.around}
+    patterns = [expand] if isinstance(expand, str) else expand or ()
+    named = {group for group in groups if any(fnmatch.fnmatchcase(group.path, pattern) for pattern in patterns)}
+    return named | {outer for group in groups for outer in group.around}
 
 
 def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Recorder) -> set[int]:
@@ -444,7 +438,7 @@ def frame(
     style.grads = known
     style.active = None if step is None else (step.node, step.position)
     style.highlighted = set() if step is None else {graph.position[id(step.argument)]}
-    drawing = GraphPicture(Folding(graph, {}, lambda group: True, False), style, notes)
+    drawing = GraphPicture(Folding(graph, {}, set(), False), style, notes)
     drawing.picture.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": drawing.theme.ink}
     drawing.picture.message = text
     return drawing.write(set(range(len(graph.nodes)))).dot()

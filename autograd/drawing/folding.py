@@ -8,7 +8,6 @@ same few elements, connected in the same way, follow each other several times, o
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -92,15 +91,6 @@ class Recorder(Watch):
         """Close the group opened last."""
         self._open.pop()
 
-    @contextlib.contextmanager
-    def group(self, path: str, title: str, detail: str = "", leaves: Sequence[Node] = ()) -> Iterator[None]:
-        """Open a group for a block."""
-        self.enter(path, title, detail, leaves)
-        try:
-            yield
-        finally:
-            self.leave()
-
 
 def results_of(
     caller: str, root: object, inputs: Sequence[Operand], zoom: str | None, loss: Function | None
@@ -138,9 +128,9 @@ def results_of(
 
 FEWEST = 3  # repetitions that are folded
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
+DEEPEST = 24  # operations along a path that are shown of a large graph
 CANDIDATES = 64  # lengths of a repetition that are tried at each position
 Element = int | Group
-IsOpen = Callable[[Group], bool]
 Parents = Callable[[int], Iterable[int]]
 
 
@@ -183,19 +173,17 @@ def distances(order: Sequence[int], parents: Parents) -> dict[int, int]:
     return distance
 
 
-def nearest(order: Sequence[int], parents: Parents, limit: int | None, depth: int | None, deepest: int) -> set[int]:
+def nearest(order: Sequence[int], parents: Parents, limit: int | None, depth: int | None) -> set[int]:
     """Return the elements of `order` nearest to the results, measured along the longest path.
 
     Along the longest path an argument is always farther than its user, so that no argument is shown of which a user
-    is hidden.  If there are more than `limit`, those farther than `deepest` are left out.
+    is hidden.  If there are more than `limit`, those farther than `DEEPEST` are left out.
     """
     distance = distances(order, parents)
     near = [k for k in order if depth is None or distance[k] <= depth]
-    if limit is None or len(near) <= limit:
-        return set(near)
-    place = {k: i for i, k in enumerate(order)}
-    near = [k for k in near if distance[k] <= deepest]
-    return set(sorted(near, key=lambda k: (distance[k], -place[k]))[:limit])
+    if limit is not None and len(near) > limit:
+        near = sorted((k for k in reversed(near) if distance[k] <= DEEPEST), key=distance.__getitem__)[:limit]
+    return set(near)
 
 
 def hidden_behind(k: int, parents: Parents, shown: set[int], counted: set[int]) -> set[int]:
@@ -227,8 +215,8 @@ class Folding:
         The graph.
     group_of : mapping of Node to Group
         The group in which each node was created; nodes outside of all groups are missing.
-    is_open : callable
-        Returns whether a group is drawn as a frame around its contents, rather than as one box.
+    opened : set of Group
+        The groups that are drawn as a frame around their contents, rather than as one box.
     repeats : bool
         Whether repetitions are drawn once.
 
@@ -244,7 +232,7 @@ class Folding:
         The number of nodes that each box represents.
     """
 
-    def __init__(self, graph: Snapshot, group_of: Mapping[Node, Group], is_open: IsOpen, repeats: bool) -> None:
+    def __init__(self, graph: Snapshot, group_of: Mapping[Node, Group], opened: set[Group], repeats: bool) -> None:
         self.graph = graph
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
         self._runs: dict[Element, tuple[Run, ...]] = {}  # the runs around an element, outer ones first
@@ -254,7 +242,7 @@ class Folding:
         self.closed: dict[int, Group] = {}
         self._inside: dict[int, list[int]] = {}
         if any(self.group):
-            self._close(is_open)
+            self._close(opened)
         self.order: list[int] = self._ordered()
         self.weight: Counter[int] = Counter(self.item)
 
@@ -310,13 +298,13 @@ class Folding:
                         self.item[k] = representative
             self._fold_row(levels, once, roots, inside)
 
-    def _close(self, is_open: IsOpen) -> None:
+    def _close(self, opened: set[Group]) -> None:
         """Represent each group that is not open by one node."""
         outermost: dict[Group | None, Group | None] = {}
         boxes: dict[Group, int] = {}
         for k, group in enumerate(self.group):
             if group not in outermost:
-                outermost[group] = next((g for g in self.chain(k) if g is not None and not is_open(g)), None)
+                outermost[group] = next((g for g in self.chain(k) if g is not None and g not in opened), None)
             if (closed := outermost[group]) is not None and self.item[k] == k:
                 box = boxes.setdefault(closed, k)
                 self.closed[box] = closed
@@ -328,19 +316,15 @@ class Folding:
         """Return the boxes in a depth-first postorder from the results."""
         order: list[int] = []
         seen: set[int] = set()
-        path: list[int] = []
-        remaining: list[Iterator[int]] = [iter(dict.fromkeys(self.item[k] for k in sorted(self.graph.roots)))]
-        while remaining:
-            for item in remaining[-1]:
-                if item not in seen:
-                    seen.add(item)
-                    path.append(item)
-                    remaining.append(iter(self.parents(item)))
-                    break
-            else:
-                remaining.pop()
-                if path:
-                    order.append(path.pop())
+        stack = [(self.item[k], False) for k in sorted(self.graph.roots, reverse=True)]
+        while stack:
+            item, complete = stack.pop()
+            if complete:
+                order.append(item)
+            elif item not in seen:
+                seen.add(item)
+                stack.append((item, True))
+                stack += [(parent, False) for parent in reversed(self.parents(item))]
         return order
 
 

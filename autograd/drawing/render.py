@@ -1,7 +1,4 @@
-"""Render DOT text as SVG, PNG or TikZ with the Graphviz that pip installs, or with `dot`, which also writes PDF.
-
-Files are replaced atomically.
-"""
+"""Render DOT text as SVG, PNG or TikZ with the Graphviz that pip installs, or with `dot`, which also writes PDF."""
 
 import contextlib
 import html
@@ -15,12 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograd.explaining.typeset import latex_text
-from autograd.files import write_atomically
 
 from . import embedded
 
 FORMATS = ("svg", "png", "pdf", "tex", "dot")
-ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
 LARGE = 150_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
 MOST_PIXELS = 24_000_000  # of a PNG, which take about 2 s and 100 MB
@@ -88,10 +83,11 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
         return source.encode("utf-8")
     if format == "tex":
         return tikz(render(source, engine=engine, timeout=timeout).decode("utf-8")).encode("utf-8")
-    if engine not in (None, *ENGINES):
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, or None for either, got {engine!r}")
+    engines = {"embedded": _embedded, "dot": _graphviz}
+    if engine not in (None, *engines):
+        raise ValueError(f"engine must be one of {', '.join(engines)}, or None for either, got {engine!r}")
     reasons = []
-    for run in (_embedded, _graphviz) if engine is None else (_graphviz if engine == "dot" else _embedded,):
+    for run in engines.values() if engine is None else (engines[engine],):
         try:
             return run(source, format, timeout)
         except _UnavailableError as reason:
@@ -99,52 +95,11 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
     raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. {PDF_HELP if format == 'pdf' else HELP}")
 
 
-def save(source: str, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:
-    """Render a DOT graph to a file, in the format of its suffix, and return the path.
-
-    The file is replaced only when the drawing is complete.  If no engine can render the graph, the DOT text is
-    written beside the file (suffix ``.dot``) before the error is raised, so that it can be rendered elsewhere.
-
-    Parameters
-    ----------
-    source : str
-        The graph, in DOT.
-    path : str or path
-        Ends in ``.svg``, ``.png``, ``.pdf``, ``.tex`` (TikZ) or ``.dot``.
-    engine : {'embedded', 'dot'}, optional
-        As of `render`.
-    timeout : float
-        Seconds after which the layout is abandoned.
-
-    Raises
-    ------
-    ValueError
-        If the suffix is another one, or the engine is unknown.
-    OSError
-        If the folder does not exist or cannot be written to.
-    RenderError
-        If the graph cannot be rendered.
-    """
-    target = target_path(path, FORMATS)
-    try:
-        contents = render(source, target.suffix[1:].lower(), engine=engine, timeout=timeout)
-    except RenderError as error:
-        text = target.with_suffix(".dot")
-        write_atomically(text, source)
-        raise RenderError(f"{error}\nThe graph itself is in {str(text)!r}.") from error
-    write_atomically(target, contents)
-    return target
-
-
 def target_path(path: str | os.PathLike[str], suffixes: Sequence[str]) -> Path:
-    """Return the path of a file to write; raise if its suffix is not one of these, or its folder does not exist."""
+    """Return the path of a file to write; raise if its suffix is not one of these."""
     target = Path(path)
     if target.suffix[1:].lower() not in suffixes:
         raise ValueError(f"cannot write {str(target)!r}: use a name that ends in .{', .'.join(suffixes)}")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist; create it first"
-        )
     return target
 
 
