@@ -196,14 +196,13 @@ class GraphPicture:
         kind = "data" if is_data else "inner" if node.op is not None else "parameter"
         kind = "root" if k in self.graph.roots else kind
         fill, border = getattr(self.theme, kind)
-        if style.shaded:
-            g = self.notes.gradients.get(node)
-            fill = self.theme.inner[0] if g is None else self.theme.shade(extreme(g) / (self.notes.largest or 1.0))
         looks = {"color": border} | ({"penwidth": "1.8"} if kind == "root" else {})
         if k in style.highlighted:
             looks = dict(self.accent)
         looks |= {"style": "filled"} if is_data else {}
-        if not style.shaded:  # `render` colours the text
+        if style.shaded:
+            fill = self.shade(node)
+        else:  # `render` colours the text
             looks["class"] = f"variable {self.theme.forward} {self.theme.accent}"
         if k in style.widths:
             looks["width"] = f"{style.widths[k]:.2f}"
@@ -212,6 +211,11 @@ class GraphPicture:
             named = bool(self.notes.given.get(id(node)) or node.name)
             rows = [self.notes.names[node], self.notes.formula(node), *(row for row in rows[named:] if row.strip())]
         return self.picture.box([row for row in rows if row], frame, fillcolor=fill, **looks)
+
+    def shade(self, *nodes: Node) -> str:
+        """Return the colour of the largest gradient of some nodes."""
+        sizes = [extreme(g) for node in nodes if (g := self.notes.gradients.get(node)) is not None]
+        return self.theme.shade(max(sizes, key=abs, default=0.0) / (self.notes.largest or 1.0))
 
     def group(self, item: int, frame: int | None) -> str:
         """Add the box of a closed group: title, settings, number of parameters, results."""
@@ -227,8 +231,7 @@ class GraphPicture:
             rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._value)}" for k in results[:MANY]]
             border = self.theme.root[1]
         if self.style.shaded:
-            sizes = [extreme(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
-            fill = self.theme.shade(max(sizes, key=abs, default=0.0) / (self.notes.largest or 1.0))
+            fill = self.shade(*(node for node in nodes if node.op is None))
         looks = {"color": border} if self.style.highlighted.isdisjoint(inside) else self.accent
         return self.picture.box([r for r in rows if r], frame, fillcolor=fill, **looks)
 

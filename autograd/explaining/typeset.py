@@ -428,22 +428,20 @@ FLAT = replace(TEXT, atoms={**TEXT.atoms, "array": lambda array: text_box(shorte
 
 # ----------------------------------------------------------------------------------------------------- LaTeX
 
-GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
-    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
-    "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
-    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "ι": "iota", "υ": "upsilon",
-}  # fmt: skip
-LETTERS = {word: letter for letter, word in GREEK.items()}
+GREEK_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Sigma Phi Psi Omega"
+).split()
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΣΦΨΩ", GREEK_WORDS, strict=True))
 NAME = re.compile(r"([A-Za-z]+|[α-ωΑ-Ω])(?:_?(\d+))?")  # letters, then perhaps an index
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
     "→": r"$\to$", "×": r"$\times$", "∂": r"$\partial$", "…": r"\dots{}", "−": "$-$", "⊙": r"$\odot$", "·": r"$\cdot$",
-    "—": "---", "–": "--", "`": "`", "’": "'", "\u00a0": "~",
+    "—": "---", "–": "--", "`": "`", "’": "'", "\u00a0": "~", "ŷ": r"\^{y}", "ᵀ": r"\textsuperscript{T}",
 }  # fmt: skip
 SPECIAL |= {letter: f"$\\{word}$" for letter, word in GREEK.items()}
-ACCENTS = {"0300": "`", "0301": "'", "0302": "^", "0303": "~", "0308": '"', "030A": "r", "030C": "v", "0327": "c"}
+LATIN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿ]")  # characters that pdflatex can set
 
 
 def latex_text(text: str) -> str:
@@ -456,17 +454,7 @@ def latex_text(text: str) -> str:
     >>> print(latex_text("ŷ = xWᵀ"))
     \^{y} = xW\textsuperscript{T}
     """
-    return "".join(SPECIAL.get(c) or (c if c.isascii() else latex_character(c)) for c in text)
-
-
-def latex_character(c: str) -> str:
-    """Return a letter with an accent, a superscript or a subscript as LaTeX, and any other as its code point."""
-    first, _, second = unicodedata.decomposition(c).partition(" ")
-    if second in ACCENTS:
-        return rf"\{ACCENTS[second]}{{{latex_text(chr(int(first, 16)))}}}"
-    if first in ("<super>", "<sub>"):
-        return rf"\text{first[1:-1]}script{{{latex_text(chr(int(second, 16)))}}}"
-    return f"[U+{ord(c):04X}]"
+    return "".join(SPECIAL.get(c) or (c if LATIN.match(c) else f"[U+{ord(c):04X}]") for c in text)
 
 
 def latex_name(name: str) -> str:
@@ -476,7 +464,7 @@ def latex_name(name: str) -> str:
         return rf"\text{{{latex_text(name)}}}"
     letters, index = match[1], match[2]
     word = GREEK.get(letters, letters)
-    letters = f"\\{word}" if word in LETTERS else letters if len(letters) == 1 else rf"\mathit{{{letters}}}"
+    letters = f"\\{word}" if word in GREEK_WORDS else letters if len(letters) == 1 else rf"\mathit{{{letters}}}"
     return f"{letters}_{{{index}}}" if index else letters
 
 
