@@ -138,7 +138,7 @@ def draw(
     limit: int | None = LIMIT,
     depth: int | None = None,
     zoom: str | None = None,
-    expand: bool | str | Sequence[str] = (),
+    expand: int | str | Sequence[str] | None = None,
     loss: Function | None = None,
 ) -> Drawing:
     """Draw the computation graph of a node or of a model.
@@ -181,8 +181,9 @@ def draw(
     zoom : {'layers', 'tensors', 'scalars'}, optional
         Detail of a model: its innermost parts as boxes (the default), every array operation, or every scalar; of more
         than 100 scalars, one neuron and one example represent the repetitions.
-    expand : str, sequence of str or bool
-        Parts of a model to open, by their paths (``*`` matches anything); True opens everything, including repetitions.
+    expand : int, str, sequence of str or bool, optional
+        Parts of a model to open: the number of levels, or the paths of further parts (``*`` matches anything); True
+        opens everything, including repetitions.
     loss : callable, optional
         Applied to the output of a model; the gradients shown are then those of the loss, and no `.grad` changes.
 
@@ -252,14 +253,16 @@ def explains(notes: Annotations, style: Style) -> bool:
     return all(np.allclose(raw_data(g), total, equal_nan=True) for g, total in zip(grads, sums, strict=True))
 
 
-def opened(recorder: Recorder, zoom: str | None, expand: bool | str | Sequence[str]) -> set[Group]:
+def opened(recorder: Recorder, zoom: str | None, expand: int | str | Sequence[str] | None) -> set[Group]:
     """Return the groups that are drawn as a frame around their contents, rather than as one box."""
-    groups = set(recorder.group_of.values())
-    if zoom in ("tensors", "scalars") or expand is True:
-        return groups | {outer for group in groups for outer in group.around}
+    inner = set(recorder.group_of.values())
+    outer = {around for group in inner for around in group.around}
+    if isinstance(expand, int):  # True included
+        return {group for group in inner | outer if expand is True or len(group.around) < expand}
+    if zoom in ("tensors", "scalars"):
+        return inner | outer
     patterns = [expand] if isinstance(expand, str) else expand or ()
-    named = {group for group in groups if any(fnmatch.fnmatchcase(group.path, pattern) for pattern in patterns)}
-    return named | {outer for group in groups for outer in group.around}
+    return outer | {group for group in inner if any(fnmatch.fnmatchcase(group.path, part) for part in patterns)}
 
 
 def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Recorder) -> set[int]:

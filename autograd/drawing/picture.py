@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd.explaining.typeset import cut, format_array, format_shape, visible
 from autograd.recording import raw_data
+from autograd.typing import Operand
 
 from .render import FONT, RenderError
 
@@ -296,7 +297,7 @@ class Picture:
         return lines
 
 
-def data_rows(name: object, data: object = None, *, values: bool = True) -> list[str]:
+def data_rows(name: object, data: Operand | None = None, *, values: bool = True) -> list[str]:
     """Return lines of text for a name and a number, an array or a node: name, shape, elements or their range.
 
     Examples

@@ -286,7 +286,7 @@ def page_data(
         named = {node: names[node] for node in order if node.name or id(node) in given}
         return {"nodes": live_nodes(order, named, inputs)}
     except Unsupported as reason:
-        recorded = RecordedPass(root, given, None)
+        recorded = RecordedPass(root, given)
         nodes = recorded_nodes(recorded, inputs)
         steps = recorded_steps(recorded)
         found: Entry = {"title": plain_term(recorded.title()), "groups": groups(order, nodes, recorder)}

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import numpy as np
 
@@ -17,18 +17,65 @@ from autograd.graph import Node, topological_order
 from autograd.messages import not_a_node
 from autograd.rules import shape_of
 from autograd.transforms.forward import zero
-from autograd.typing import Cotangent
+from autograd.typing import Cotangent, Data
 
 from .blocks import Block, Equations, Item, Line, Paint, Paragraph, Table
-from .formula import last_operation, names_by_identity
-from .steps import RecordedPass, Step, contribution, count_paths, counted, local_term, shape_note, shape_text
+from .formula import last_operation, names_by_identity, operation_term
+from .steps import RecordedPass, Step, contribution, count_paths, local_term
 from .typeset import Term, ascii_only, equation, named, number
 
 MOST_NAMES = 30  # nodes of a topological order that are listed by name
+T = TypeVar("T")
+
+
+def shape_text(data: Data) -> str:
+    """Return the shape of an array, or a word for a single number."""
+    return str(np.shape(data)) if np.ndim(data) else "one number"
+
+
+def shape_note(node: Node) -> str:
+    """Return the shapes of the operands and the result of an operation; empty if all are scalars."""
+    arrays = [a for a in node.raw if isinstance(a, (np.ndarray, float))]
+    if not any(np.ndim(a) for a in [*arrays, node._value]):
+        return ""
+    return f"{', '.join(map(shape_text, arrays))} → {shape_text(node._value)}"
+
+
+def counted(count: int | None, noun: str, written: str = "") -> str:
+    """Return a count with its noun in the singular or plural."""
+    return f"{written or format(count, ',')} {noun}{'' if count == 1 else 's'}"
 
 
 class Walkthrough(RecordedPass):
     """The whole pass, forward and backward."""
+
+    def __init__(self, root: Node, given: Mapping[int, str], limit: int | None) -> None:
+        super().__init__(root, given)
+        self.limit = limit
+
+    def shown(self, items: Sequence[T]) -> Sequence[T]:
+        """Return the items up to the limit."""
+        return items[: self.limit]
+
+    def remainder(self, items: Sequence[object], noun: str) -> list[Block]:
+        """Return a remark on the items that are not shown; nothing if all are."""
+        hidden = len(items) - len(self.shown(items))
+        return [Paragraph(f"… and {hidden:,} more {noun}; limit=None shows all of them.")] if hidden else []
+
+    def forward(self, nodes: Sequence[Node], *remarks: Block) -> list[Block]:
+        """Return the values of operations."""
+        lines = Equations(map(self.forward_line, self.shown(nodes)))
+        return [Paragraph("Forward", level=2), *remarks, lines, *self.remainder(nodes, "operations")]
+
+    def forward_line(self, node: Node) -> Line:
+        """Return one operation as an equation, in names and in values."""
+        assert node.op is not None
+        sides = [self.names.term(node), last_operation(node, self.names)]
+        if all(np.ndim(a) == 0 for a in node.raw if isinstance(a, (float, np.ndarray))):
+            operands = [number(a) if isinstance(a, (float, int, np.ndarray)) else self.names.term(a) for a in node.raw]
+            with_values = operation_term(node.op, node.args, node.params, operands)
+            sides += [with_values] if with_values != sides[-1] else []
+        return Line(*sides, number(node._value), note=shape_note(node))
 
     def blocks(self) -> list[Block]:
         """Return the contents of the explanation."""
@@ -102,10 +149,10 @@ class Walkthrough(RecordedPass):
                 operation = equation(self.names.term(last), last_operation(last, self.names))
                 note = shape_note(last)
                 blocks.append(Paragraph("Through ", operation, f"   [{note}]" if note else ""))
-            blocks.append(Equations([self.array_line(step)]))
+            blocks.append(Equations([self.step_line(step)]))
         return [*blocks, *self.remainder(self.steps, "steps")]
 
-    def array_line(self, step: Step) -> Line:
+    def step_line(self, step: Step) -> Line:
         """Return one contribution to a gradient as an equation."""
         sides = list(self.contribution(step))
         if not step.first:
@@ -173,7 +220,7 @@ def distinct(sides: list[Term]) -> list[Term]:
     return [side for i, side in enumerate(sides) if i == 0 or side != sides[i - 1]]
 
 
-class Derivation(RecordedPass):
+class Derivation(Walkthrough):
     """The gradient of one node, from the result back to it."""
 
     def __init__(self, root: Node, wrt: Node | str, given: Mapping[int, str], limit: int | None) -> None:
@@ -190,19 +237,14 @@ class Derivation(RecordedPass):
 
     def find(self, wrt: Node | str) -> Node:
         """Return the node that `wrt` is or names."""
-        if isinstance(wrt, str):
-            found = next((node for node in self.order if self.names[node] == wrt), None)
-            if found is None:
-                known = ", ".join(self.names[node] for node in self.order[:20])
-                raise ValueError(f"no node named {wrt!r} in this graph; there are {known}")
-            wrt = found
-        if not isinstance(wrt, Node):
-            raise TypeError(f"wrt= takes a node of the graph or its name, got {wrt!r:.60}")
-        if not any(node is wrt for node in self.order):
-            raise ValueError(f"the root does not depend on wrt={wrt.name or 'this node'}: it is not in its graph")
-        if not wrt.requires_grad:
-            raise ValueError(f"{self.names[wrt]} does not have a gradient; create it with requires_grad=True")
-        return wrt
+        by_name = isinstance(wrt, str)
+        found = next((node for node in self.order if (self.names[node] == wrt if by_name else node is wrt)), None)
+        if found is None:
+            known = ", ".join(self.names[node] for node in self.order[:20])
+            raise ValueError(f"wrt={wrt!r:.60} is not a node of this graph or its name; there are {known}")
+        if not found.requires_grad:
+            raise ValueError(f"{self.names[found]} does not have a gradient; create it with requires_grad=True")
+        return found
 
     def blocks(self) -> list[Block]:
         """Return the contents of the explanation."""

@@ -155,7 +155,7 @@ class Quiz:
 
     def run(self) -> dict[str, Json]:
         """Ask all questions; return the score and the answers."""
-        self.steps: RecordedPass = RecordedPass(self.root, {}, None)
+        self.steps: RecordedPass = RecordedPass(self.root, {})
         asked = list(questions(self.steps.steps))
         self.introduce()
         score = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, Decimal, localcontext
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from autograd.reverse import edges, reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of
 from autograd.typing import Cotangent, Data, Rule, Shape
 
-from .blocks import Block, Equations, Line, Paragraph
-from .formula import Names, RuleFormula, full_term, last_operation, local_rule, operation_term
+from .formula import Names, RuleFormula, full_term, local_rule
 from .typeset import Term, called, equation, flattened, is_number, number, tidy
 
 
@@ -187,26 +186,6 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
 
 # ----------------------------------------------------------------------------------------------- both passes of a graph
 
-T = TypeVar("T")
-
-
-def shape_text(data: Data) -> str:
-    """Return the shape of an array, or a word for a single number."""
-    return str(np.shape(data)) if np.ndim(data) else "one number"
-
-
-def shape_note(node: Node) -> str:
-    """Return the shapes of the operands and the result of an operation; empty if all are scalars."""
-    arrays = [a for a in node.raw if isinstance(a, (np.ndarray, float))]
-    if not any(np.ndim(a) for a in [*arrays, node._value]):
-        return ""
-    return f"{', '.join(map(shape_text, arrays))} → {shape_text(node._value)}"
-
-
-def counted(count: int | None, noun: str, written: str = "") -> str:
-    """Return a count with its noun in the singular or plural."""
-    return f"{written or format(count, ',')} {noun}{'' if count == 1 else 's'}"
-
 
 def local_term(step: Step) -> Term | None:
     """Return the local derivative of an edge between two scalars, without its upstream gradient."""
@@ -244,9 +223,8 @@ def data_at_use(order: Sequence[Node]) -> dict[Node, Data]:
 class RecordedPass:
     """The nodes of a graph, their names and data, and the steps of the backward pass."""
 
-    def __init__(self, root: Node, given: Mapping[int, str], limit: int | None) -> None:
+    def __init__(self, root: Node, given: Mapping[int, str]) -> None:
         self.root = root
-        self.limit = limit
         self.order: list[Node] = topological_order(root)
         self.names: Names = Names(self.order, given)
         self.steps: list[Step] = list(backward_steps(root, names=self.names))
@@ -261,30 +239,6 @@ class RecordedPass:
         """Return the root and its formula."""
         name = self.names.term(self.root)
         return equation(name, full_term(self.root, self.names)) if self.root.op else name
-
-    def shown(self, items: Sequence[T]) -> Sequence[T]:
-        """Return the items up to the limit."""
-        return items[: self.limit]
-
-    def remainder(self, items: Sequence[object], noun: str) -> list[Block]:
-        """Return a remark on the items that are not shown; nothing if all are."""
-        hidden = len(items) - len(self.shown(items))
-        return [Paragraph(f"… and {hidden:,} more {noun}; limit=None shows all of them.")] if hidden else []
-
-    def forward(self, nodes: Sequence[Node], *remarks: Block) -> list[Block]:
-        """Return the values of operations."""
-        lines = Equations(map(self.forward_line, self.shown(nodes)))
-        return [Paragraph("Forward", level=2), *remarks, lines, *self.remainder(nodes, "operations")]
-
-    def forward_line(self, node: Node) -> Line:
-        """Return one operation as an equation, in names and in values."""
-        assert node.op is not None
-        sides = [self.names.term(node), last_operation(node, self.names)]
-        if all(np.ndim(a) == 0 for a in node.raw if isinstance(a, (float, np.ndarray))):
-            operands = [number(a) if isinstance(a, (float, int, np.ndarray)) else self.names.term(a) for a in node.raw]
-            with_values = operation_term(node.op, node.args, node.params, operands)
-            sides += [with_values] if with_values != sides[-1] else []
-        return Line(*sides, number(node._value), note=shape_note(node))
 
     def contribution(self, step: Step) -> tuple[Term, ...]:
         """Return the contribution of an edge as a formula, then with values unless these are the result alone."""

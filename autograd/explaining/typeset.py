@@ -428,11 +428,12 @@ FLAT = replace(TEXT, atoms={**TEXT.atoms, "array": lambda array: text_box(shorte
 
 # ----------------------------------------------------------------------------------------------------- LaTeX
 
-GREEK_WORDS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Sigma Phi Psi Omega"
-).split()
-GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΣΦΨΩ", GREEK_WORDS, strict=True))
+GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
+    "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
+    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "ι": "iota", "υ": "upsilon",
+}  # fmt: skip
 NAME = re.compile(r"([A-Za-z]+|[α-ωΑ-Ω])(?:_?(\d+))?")  # letters, then perhaps an index
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -464,7 +465,7 @@ def latex_name(name: str) -> str:
         return rf"\text{{{latex_text(name)}}}"
     letters, index = match[1], match[2]
     word = GREEK.get(letters, letters)
-    letters = f"\\{word}" if word in GREEK_WORDS else letters if len(letters) == 1 else rf"\mathit{{{letters}}}"
+    letters = f"\\{word}" if word in GREEK.values() else letters if len(letters) == 1 else rf"\mathit{{{letters}}}"
     return f"{letters}_{{{index}}}" if index else letters
 
 

@@ -124,7 +124,9 @@ def add_stage(picture: Any, title: Sequence[str], parameters: Sequence[tuple[str
     return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")  # type: ignore[no-any-return]
 
 
-def add_flows(picture: Any, name: str = "", data: Operand = None, gradients: Mapping[int, Operand] | None = None) -> Pair:
+def add_flows(
+    picture: Any, name: str = "", data: Operand = None, gradients: Mapping[int, Operand] | None = None
+) -> Pair:
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = picture.theme
     forward = ag.data_rows(name or "…", data)

