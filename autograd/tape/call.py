@@ -76,6 +76,7 @@ class Call:
         self._targets = program.targets
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
         self._recorded = [(type(x), x._value, _state(x)) for x in program.variables]
+        self._variables: list[Node | None] = []  # those that still exist
         self._leaves: list[Node] = []
 
     def _program(
@@ -87,8 +88,8 @@ class Call:
 
     def _start(self) -> None:
         """Find the variables that still exist, now that the recorded graph is gone."""
-        for reference, (kind, data, state) in zip(self._references, self._recorded, strict=True):
-            x = reference()
+        self._variables = [reference() for reference in self._references]
+        for x, (kind, data, state) in zip(self._variables, self._recorded, strict=True):
             self._leaves.append(leaf(kind, data) if x is None else x)
             if x is not None:
                 self._states.append((x, *state))
@@ -131,13 +132,13 @@ class Call:
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add the gradients among the results to those of the variables."""
-        gradients, count, references = found[self._count :], self._inputs, self._references
-        targets: list[Any] = [sources[t] if t < count else references[t - count]() for t in self._targets]
+        gradients, variables = found[self._count :], [*sources[: self._inputs], *self._variables]
+        targets: list[Any] = [variables[t] for t in self._targets]
         if None in targets:  # variables that the function creates
             kept = [(x, g) for x, g in zip(targets, gradients, strict=True) if x is not None]
             targets, gradients = [x for x, _ in kept], [g for _, g in kept]
         with storing:
-            if len({*targets}) < len(targets):  # an argument given twice, or that the function uses anyway
+            if self._inputs and len({*targets}) < len(targets):  # an argument given twice, or that the function uses anyway
                 for x, g in zip(targets, gradients, strict=True):
                     store({x: g}, False)
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeAlias, TypeGuard
 
@@ -65,6 +65,25 @@ def _members(name: str, thing: object) -> Iterator[tuple[str, Member]]:
     elif isinstance(thing, dict):
         for key, part in thing.items():
             yield from _members(f"{name}.{key}", part)
+
+
+def _collect(things: Iterable[object], found: dict[Leaf, None]) -> None:
+    """Add the parameters in attributes, in the order of `_members`, whose names would take most of the time."""
+    for thing in things:
+        kind = type(thing)
+        if kind is Value:
+            found[thing] = None  # type: ignore[index]
+        elif kind in PLAIN:
+            continue
+        elif isinstance(thing, (list, tuple)):
+            _collect(thing, found)
+        elif isinstance(thing, Module):
+            hidden, parts = thing._buffers, vars(thing)
+            _collect([part for name, part in parts.items() if name not in hidden] if hidden else parts.values(), found)
+        elif isinstance(thing, dict):
+            _collect(thing.values(), found)
+        elif is_parameter(thing):
+            found.update(dict.fromkeys(thing.flat if isinstance(thing, np.ndarray) else [thing]))
 
 
 class Module:
@@ -218,7 +237,9 @@ class Module:
 
     def parameters(self) -> Iterator[Leaf]:
         """Yield every parameter of this module and all modules below, shared ones once."""
-        return (parameter for _, parameter in self.named_parameters())
+        found: dict[Leaf, None] = {}
+        _collect([self], found)
+        return iter(found)
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """Yield (path, array) for the buffers: arrays that are not trained, such as running statistics."""
