@@ -32,7 +32,7 @@ from .instructions import (
 )  # fmt: skip
 from .loops import Loop, loop_of
 
-SHORT = 64  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
+SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
 MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # how NumPy's functions are recorded; `functions` enters them
 

@@ -1,7 +1,7 @@
 """Instructions of the native machine, and the table of integers that the interpreter reads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.typing import Shape
 
@@ -36,12 +36,41 @@ class Instruction(NamedTuple):
     counts: tuple[int, int]
     elementwise: bool
 
+    def buffers(self) -> list[int]:
+        """Return the buffers that it reads or writes."""
+        return [x.buffer for x in self.operands]
 
-class Run(NamedTuple):
+
+class Run:
     """Elementwise instructions of one length, computed block by block."""
 
-    instructions: list[Instruction]
-    length: int
+    def __init__(self, length: int) -> None:
+        self.length: int = length
+        self.instructions: list[Instruction] = []
+        self._used: dict[int, set[tuple[int, int]]] = {}  # of each buffer the offsets and steps
+        self._written: set[int] = set()
+
+    def append(self, item: Instruction) -> None:
+        """Compute an instruction after the others."""
+        self.instructions.append(item)
+        self._written.add(item.operands[-1].buffer)
+        for x, step in zip(item.operands, item.steps, strict=False):
+            self._used.setdefault(x.buffer, set()).add((x.offset, step))
+
+    def buffers(self) -> list[int]:
+        """Return the buffers that the instructions read or write, as often as they do."""
+        return [x.buffer for item in self.instructions for x in item.operands]
+
+    def concerns(self, item: Any, length: int) -> bool:
+        """Return whether an instruction must be computed after this run; `length` is that of an elementwise one."""
+        if not length:
+            return not self._used.keys().isdisjoint(item.buffers())
+        into = item.operands[-1].buffer
+        for x, step in zip(item.operands, item.steps, strict=False):
+            is_changed = x.buffer in self._used and (x.buffer == into or x.buffer in self._written)
+            if is_changed and (length != self.length or self._used[x.buffer] != {(x.offset, step)}):
+                return True
+        return False
 
 
 def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, list[tuple[int, ...]]]:

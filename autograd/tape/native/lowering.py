@@ -105,7 +105,7 @@ class Lowered:
         if not isinstance(y, ShapedArray) or x.weak or (y.shape, y.dtype) != (x.shape, x.dtype):
             return False
         items: list[Any] = [self._placed(item) for item in self.code.instructions]
-        first = next((i for i, item in enumerate(items) if y.buffer in _buffers(item)), len(items))
+        first = next((i for i, item in enumerate(items) if y.buffer in item.buffers()), len(items))
         if any(isinstance(item, Call) or item.loop[0] in MAY_FAIL for item in items[first:]):
             return False
         for i, item in enumerate(items[first:]):
@@ -170,37 +170,18 @@ class Lowered:
         return results
 
 
-def _buffers(item: Instruction | Run | Call) -> Iterable[int]:
-    """Return the buffers that an instruction reads or writes."""
-    if isinstance(item, Run):
-        return [x.buffer for instruction in item.instructions for x in instruction.operands]
-    if isinstance(item, Instruction):
-        return [x.buffer for x in item.operands]
-    return item.buffers()
-
-
 def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
-    """Collect elementwise instructions of one length; others are moved before a run if it does not concern them."""
-    run, used, written = [], {}, set()  # type: tuple[list[Instruction], dict[int, set[tuple[int, int]]], set[int]]
+    """Collect elementwise instructions of one length; each run is as late as the instructions around it allow."""
+    runs: dict[int, Run] = {}
     for item in instructions:
-        if isinstance(item, Instruction) and item.elementwise and item.dims[0] > BLOCK:
-            access = [(x.buffer, (x.offset, step)) for x, step in zip(item.operands, item.steps, strict=False)]
-            into = item.operands[-1].buffer
-            agrees = all(used.get(buffer, {at}) == {at} for buffer, at in access if buffer in written or buffer == into)
-            if run and (item.dims[0] != run[0].dims[0] or not agrees):
-                yield Run(run, run[0].dims[0])
-                run, used, written = [], {}, set()
-            run.append(item)
-            for buffer, at in access:
-                used.setdefault(buffer, set()).add(at)
-            written.add(into)
+        length = item.dims[0] if isinstance(item, Instruction) and item.elementwise else 0
+        for run in [run for run in runs.values() if run.concerns(item, length)]:
+            yield runs.pop(run.length)
+        if length > BLOCK:
+            runs.setdefault(length, Run(length)).append(item)
         else:
-            if run and (isinstance(item, Call) or not used.keys().isdisjoint(_buffers(item))):
-                yield Run(run, run[0].dims[0])
-                run, used, written = [], {}, set()
             yield item
-    if run:
-        yield Run(run, run[0].dims[0])
+    yield from runs.values()
 
 
 def _is_local(run: Run, buffer: int, size: int) -> bool:
@@ -233,13 +214,13 @@ class Layout(Arena):
         sizes, times = list(lowered.code.sizes), 0
         self.offsets: dict[int, int] = {buffer: self.taken(sizes[buffer]) for buffer in sorted(fixed)}
         spans: dict[int, tuple[int, int]] = {}  # the times of the first and the last use
-        uses = Counter(chain(*map(_buffers, lowered.order)))
+        uses = Counter(chain(*[item.buffers() for item in lowered.order]))
         for item in lowered.order:
             begin, parts = times, item.instructions if isinstance(item, Run) else [item]
-            inside = Counter(_buffers(item))
+            inside = Counter(item.buffers())
             times += len(parts)
             for time, part in enumerate(parts, begin):
-                for buffer in _buffers(part):
+                for buffer in part.buffers():
                     spans[buffer] = spans.get(buffer, (time, time))[0], time
             for buffer in inside.keys() - fixed if isinstance(item, Run) else ():
                 if inside[buffer] == uses[buffer] and _is_local(item, buffer, sizes[buffer]):
