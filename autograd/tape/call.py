@@ -138,7 +138,8 @@ class Call:
             kept = [(x, g) for x, g in zip(targets, gradients, strict=True) if x is not None]
             targets, gradients = [x for x, _ in kept], [g for _, g in kept]
         with storing:
-            if self._inputs and len({*targets}) < len(targets):  # an argument given twice, or that the function uses anyway
+            # An argument may be given twice, or may be a variable that the function uses anyway.
+            if self._inputs and len({*targets}) < len(targets):
                 for x, g in zip(targets, gradients, strict=True):
                     store({x: g}, False)
                 return

@@ -173,6 +173,7 @@ class Lowered:
 def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
     """Collect elementwise instructions of one length; each run is as late as the instructions around it allow."""
     runs: dict[int, Run] = {}
+    item: Any
     for item in instructions:
         length = item.dims[0] if isinstance(item, Instruction) and item.elementwise else 0
         for run in [run for run in runs.values() if run.concerns(item, length)]:
