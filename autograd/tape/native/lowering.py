@@ -171,11 +171,15 @@ class Lowered:
 
 
 def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
-    """Collect elementwise instructions of one length; each run is as late as the instructions around it allow."""
+    """Collect elementwise instructions of one length; each run is as late as the instructions around it allow.
+
+    What may fail stays where it is, before the instructions that write into inputs.
+    """
     runs: dict[int, Run] = {}
     item: Any
     for item in instructions:
-        length = item.dims[0] if isinstance(item, Instruction) and item.elementwise else 0
+        is_plain = isinstance(item, Instruction) and item.elementwise and item.loop[0] not in MAY_FAIL
+        length = item.dims[0] if is_plain else 0
         for run in [run for run in runs.values() if run.concerns(item, length)]:
             yield runs.pop(run.length)
         if length > BLOCK:

@@ -313,6 +313,17 @@ def test_many_runs_stop_before_an_error_and_change_nothing():
     assert w.tolist() == [2.0, 2.0, 2.0]
 
 
+def test_a_failing_run_of_many_indices_changes_no_input():
+    program = program_of_step(lambda w, i: (w[i].sum(), w + 1.0), np.zeros(3), np.zeros(2_000, np.int64))
+    program.repeated = {0: 1}
+    machine, w = Machine(program), np.zeros(3)
+    machine.place(0, w)
+    machine.set([None, np.full(2_000, 7)])
+    with pytest.raises(NotReplayable):
+        machine.execute()
+    assert not w.any()
+
+
 def test_many_runs_make_the_calls_of_every_run_until_one_raises():
     seen = []
 
