@@ -32,6 +32,10 @@ collect_ignore_glob = ["**/record_*.py"]
 class _EveryItem:
     """Hooks for all tests and doctests; those of a conftest apply to the tests below its folder only."""
 
+    def pytest_collection_modifyitems(self, items):
+        """Run the tests in a browser last, so that they share one Chromium and no other test runs beside it."""
+        items.sort(key=lambda item: "opened" in getattr(item, "fixturenames", ()))
+
     def pytest_collection_finish(self):
         """Exempt what collection loaded from garbage collection, which tests trigger often."""
         gc.collect()
@@ -52,7 +56,7 @@ def pytest_configure(config):
     config.pluginmanager.register(_EveryItem())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages():
     """Return pages of a real Chromium by their options, which tests take in turn; skips where there is none."""
     if chromium is None:
@@ -94,7 +98,6 @@ def opened(pages, tmp_path):
 
     yield open_page
     for page, waiting in taken:
-        page.goto("about:blank")
         page.emulate_media(media="null")
         for event, listener in listeners.items():
             page.remove_listener(event, listener)

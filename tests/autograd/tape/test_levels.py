@@ -431,7 +431,7 @@ def test_numba_is_loaded_when_numpy_has_run_for_long(monkeypatch):
     code = """if True:
         import sys, autograd as ag
         from autograd.tape import executor
-        w = [ag.Value(0.01 * i) for i in range(100)]
+        w = [ag.Value(0.01 * i) for i in range(40)]
         step = ag.compile(lambda: sum((a * b).tanh() for a in w for b in w))
         step(); step()
         assert "numba" not in sys.modules
