@@ -91,7 +91,8 @@ def imports(path):
             found.extend((node.lineno, module, function) for module in imported_modules(node, path))
         inside = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
         for child in ast.iter_child_nodes(node):
-            visit(child, inside)
+            if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):  # an expression imports nothing
+                visit(child, inside)
 
     visit(parsed(path)[1], "")
     return found
