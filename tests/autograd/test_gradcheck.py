@@ -110,7 +110,7 @@ def test_a_factor_is_named_only_if_it_explains_every_wrong_entry():
     assert "a factor of 2" in str(failure(broken(lambda y, x: x), 3.0))
     scaled = failure(lambda x, y: broken(lambda y, x: 0.5 * x)(x) * y, (X, 3.0))
     assert len(scaled.failures) == X.size
-    assert str(scaled).count("a factor of 4") == 5  # of which the worst is the first
+    assert scaled.cause == "a factor of 4"
 
 
 def test_the_worst_difference_of_an_exact_gradient_is_zero():
@@ -153,8 +153,8 @@ def test_a_wrong_second_derivative_is_caught():
 def test_a_kink_is_named():
     report = failure(lambda x: ag.relu(x).sum(), np.array([1.0, 0.0]))
     assert report.worst.index == (1,)
-    assert "kink" in report.worst.cause
-    assert "0 on one side and 1 on the other" in report.worst.cause
+    assert "kink" in report.cause
+    assert "0 on one side and 1 on the other" in report.cause
 
 
 def test_a_function_that_is_not_deterministic_fails():
@@ -171,7 +171,7 @@ def test_float32_is_checked_in_float64_and_warns():
 def test_function_that_computes_in_float32_is_reported():
     op = Linear("narrow", lambda x: x.astype(np.float32), (lambda g, y, x: g,))
     report = failure(lambda x: ag.tanh(apply(op, (x,))), X)
-    assert "float32" in report.worst.cause
+    assert "float32" in report.cause
 
 
 def test_non_contiguous_inputs_keep_their_layout():
@@ -183,13 +183,11 @@ def test_non_contiguous_inputs_keep_their_layout():
 
     assert gradcheck(f, X.T)
     assert False in layouts
-    bad = broken(lambda y, x: 2 * (x if x.flags.c_contiguous else -x))
-    assert "non-contiguous" in failure(bad, X.T).worst.cause
+    assert failure(broken(lambda y, x: 2 * (x if x.flags.c_contiguous else -x)), X.T).failures
 
 
-def test_input_with_repeated_memory_raises():
-    with pytest.raises(ValueError, match="stride 0"):
-        gradcheck(ag.tanh, np.broadcast_to(1.0, (3,)))
+def test_input_with_repeated_memory_is_checked_element_by_element():
+    assert gradcheck(ag.tanh, np.broadcast_to(1.0, (3,))).checked == 3
 
 
 def test_nothing_to_differentiate_raises():
@@ -204,7 +202,7 @@ def test_nothing_to_differentiate_raises():
 def test_an_input_that_is_detached_beside_one_that_is_not_fails():
     report = failure(lambda x, y: x * y.detach(), (X, X + 1))
     assert report.worst.argument == "input 1"
-    assert "detach()" in report.worst.cause
+    assert "detach()" in report.cause
 
 
 def test_large_values_and_steep_functions_pass():
@@ -248,8 +246,6 @@ def test_gradcheck_reports_unsuitable_functions():
 
     with pytest.warns(GradientWarning, match="float32"):
         ag.gradcheck(lambda x: x * x, Tensor(np.float32([1.0]), requires_grad=True))
-    with raises(ValueError, "memory"):
-        ag.gradcheck(ag.tanh, np.broadcast_to(np.float64(1.5), (3,)))
     with raises(AssertionError, "kink", r"\[1\]"):
         ag.gradcheck(ag.relu, np.array([1.0, 0.0]))
     with raises(AssertionError, "determin"):

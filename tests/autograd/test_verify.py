@@ -35,7 +35,7 @@ def test_too_many_paths_are_not_enumerated():
     for _ in range(40):
         y = y + y
     report = verify(y)
-    assert report.ways[0].paths is None
+    assert np.isnan(report.ways[0].paths)
     assert report.ways[0].reverse == 2.0**40
 
 
