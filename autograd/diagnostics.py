@@ -5,6 +5,7 @@ filters of `warnings` apply.
 """
 
 import contextlib
+import itertools
 import math
 import warnings
 import weakref
@@ -292,10 +293,9 @@ def message_of_constants(root: Node) -> str:
     origins: dict[float, tuple[str, Line]] = {}
     for line, values in _left.items():
         _searches[line] = _searches.get(line, 0) + 1
-        for x in values:
-            for name, function in FUNCTIONS.items():
-                with contextlib.suppress(ValueError, OverflowError):
-                    origins[function(x)] = name, line
+        for x, (name, function) in itertools.product(values, FUNCTIONS.items()):
+            with contextlib.suppress(ValueError, OverflowError):
+                origins[function(x)] = name, line
     _left.clear()
     wanted = {x for x in origins if len(repr(x)) > DIGITS}
     for node in topological_order(root, variables_only=True):
@@ -304,11 +304,11 @@ def message_of_constants(root: Node) -> str:
             if isinstance(arg, (float, np.ndarray)) and np.size(arg) <= LARGEST_ARRAY:
                 for x in wanted.intersection(np.ravel(arg).tolist()):  # np.isin would load np.ma
                     name, line = origins[x]
+                    what, cure = ("it", "the node itself") if name == "float" else (f"its {name}", f"autograd.{name}")
                     return (
-                        f"{format_line(line)} converts a node to a float, and this loss contains "
-                        f"{'it' if name == 'float' else f'its {name}'} as a constant, through which no gradient flows: "
-                        f"use {'the node itself' if name == 'float' else f'autograd.{name}'}, or x.item() for a value "
-                        "that is meant to be constant"
+                        f"{format_line(line)} converts a node to a float, and this loss contains {what} as a constant, "
+                        f"through which no gradient flows: use {cure}, or x.item() for a value that is meant to be "
+                        "constant"
                     )
     return ""
 
@@ -382,68 +382,43 @@ class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's nam
         self._open: list[contextlib.ExitStack] = []  # one object may be entered several times
 
     def __enter__(self) -> None:
-        detector = _Detector(bool(settled_mode()), {}, (np.geterr(), _held.get()))
-        _held.set(detector.held)
-        np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
         self._open.append(block := contextlib.ExitStack())
-        block.callback(detector.restore)
-        block.enter_context(watching(detector))
+        block.enter_context(contextlib.suppress(ValueError))  # of np.errstate, if it is left in another context
+        block.enter_context(np.errstate(all="ignore"))
+        block.enter_context(watching(_Detector(bool(settled_mode()))))
 
     def __exit__(self, *error: object) -> None:
         self._open.pop().close()
 
 
-# NumPy's settings around the block of this context, and the same around that block.
-_held: ContextVar[Any] = ContextVar("held", default=None)
-
-
 class _Detector(Watch):
-    """Checks every result and every contribution to a gradient, and stores the line of every node."""
+    """Checks every result and every contribution to a gradient, and stores the line of every node with it."""
 
-    def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]], held: Any) -> None:
+    def __init__(self, recording: bool) -> None:
         self.grad_enabled = recording
-        self.lines = lines
-        self.held = held
 
     def with_grad(self, recording: bool) -> "_Detector":
-        return _Detector(recording, self.lines, self.held)
-
-    def restore(self) -> None:
-        """Restore NumPy's settings, if they are those of the current context."""
-        if _held.get() is self.held:
-            settings, around = self.held
-            np.seterr(**settings)
-            _held.set(around)
-
-    def is_over(self) -> bool:
-        """Return whether the block was left in another thread or task, and restore what that could not."""
-        if settled_mode() is self:
-            return False
-        self.restore()
-        return True
+        return _Detector(recording)
 
     def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
-        if self.is_over():
+        if settled_mode() is not self:  # the block was left in another thread or task
             return
-        line = user_line()
+        vars(node)["_line"] = line = user_line()
         bad = _first_bad(node._value)
         if bad is not None:
             raise AnomalyError(_message(f"{op.name} returned {_at(node._value, bad)}", op, args, raw, bad, line))
-        key, lines = id(node), self.lines
-        lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 
     def on_pull(self, node: Node, arg: Node, g: Cotangent, share: Cotangent) -> None:
-        data, cotangent = raw_data(share), raw_data(g)
+        data = raw_data(share)
         bad = _first_bad(data)
-        if bad is None or self.is_over():
+        if bad is None or settled_mode() is not self:
             return
         place = next(i for i, a in enumerate(node.args) if a is arg)
         assert node.op is not None
         what = f"the backward pass of {node.op.name} returned {_at(data, bad)} for {_name(arg, place)}"
-        if _first_bad(cotangent) is not None:
+        if _first_bad(raw_data(g)) is not None:
             what += ", because a gradient of nan or inf was passed to it"
-        _, line = self.lines.get(id(node), (None, None))
-        raise AnomalyError(_message(what, node.op, node.args, node.raw, bad, line))
+        raise AnomalyError(_message(what, node.op, node.args, node.raw, bad, vars(node).get("_line")))
 
 
 def _first_bad(data: Data) -> Shape | None:
