@@ -1,6 +1,7 @@
 """Functions that join, split, pad, choose, rotate and fill arrays, as NumPy's functions of the same names."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,14 @@ def _slice_of_part(i: int) -> Operation:
         return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (slice(end - lengths[-1], end),))
 
     return adjoint
+
+
+def rearranged(function: Operation, *arrays: Operand) -> Operand:
+    """Return the elements of arrays where a function of NumPy that only moves elements moves their positions."""
+    sizes = [math.prod(shape_tuple(x)) for x in arrays]
+    places = [np.arange(end - n, end) for n, end in zip(sizes, np.cumsum(sizes), strict=True)]
+    moved = function(*[place.reshape(shape_tuple(x)) for place, x in zip(places, arrays, strict=True)])
+    return getitem(concatenate(arrays, None) if len(arrays) > 1 else reshape(arrays[0], (-1,)), moved)
 
 
 @linear(each=_slice_of_part, joint=True, into=lambda *xs, axis, out: np.concatenate(xs, axis, out))
@@ -113,16 +122,16 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
     >>> [part.tolist() for part in split(np.arange(4.0), 2)]
     [[0.0, 1.0], [2.0, 3.0]]
     """
-    shape = shape_tuple(x)
-    (axis,) = axes_of(axis, len(shape))
-    cuts = indices_or_sections
+    return _parts(np.split, x, indices_or_sections, axis)
+
+
+def _parts(split: Operation, x: Operand, cuts: int | Sequence[int], axis: int) -> list[Operand]:
+    """Return slices along an axis; NumPy's `split` decides on their lengths."""
+    (axis,) = axes_of(axis, len(shape_tuple(x)))
     if isinstance(cuts, (int, np.integer)):
-        if cuts < 1 or shape[axis] % cuts:
-            raise ValueError(f"split cannot divide axis {axis} of length {shape[axis]} into {cuts} equal parts")
-        cuts = range(shape[axis] // cuts, shape[axis], max(1, shape[axis] // cuts)) if shape[axis] else [0] * (cuts - 1)
-    before = (slice(None),) * axis
+        cuts = np.cumsum([len(part) for part in split(np.empty(shape_tuple(x)[axis]), cuts)])[:-1].tolist()
     ends = [*cuts, None]
-    return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
+    return [getitem(x, (*(slice(None),) * axis, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
 
 
 def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Operand]:
@@ -147,11 +156,7 @@ def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int 
     >>> [part.tolist() for part in array_split(np.arange(5.0), 2)]
     [[0.0, 1.0, 2.0], [3.0, 4.0]]
     """
-    cuts = indices_or_sections
-    if isinstance(cuts, (int, np.integer)):
-        length = shape_tuple(x)[axis]
-        cuts = np.cumsum([length // cuts + (i < length % cuts) for i in range(cuts)])[:-1].tolist()
-    return split(x, cuts, axis)
+    return _parts(np.array_split, x, indices_or_sections, axis)
 
 
 def hsplit(x: Operand, indices_or_sections: int | Sequence[int]) -> list[Operand]:
@@ -249,8 +254,6 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     shape = shape_tuple(x)
     if not isinstance(repeats, (int, np.integer)):
         return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
-    if repeats < 0:
-        raise ValueError(f"repeat expected a count of 0 or more, got {repeats}")
     before, after = shape[: axis + 1], shape[axis + 1 :]
     spread = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
     return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
@@ -320,8 +323,6 @@ def pad(x: Operand, pad_width: ArrayLike, mode: str = "constant", constant_value
     """
     shape = shape_tuple(x)
     pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
-    if np.min(pairs, initial=0) < 0:
-        raise ValueError(f"pad expected widths of 0 or more, got {pad_width!r}")
     if mode == "constant":
         width = tuple((int(a), int(b)) for a, b in pairs)
         padded = _pad(x, width)
@@ -337,9 +338,9 @@ def pad(x: Operand, pad_width: ArrayLike, mode: str = "constant", constant_value
 # ----------------------------------------------------------------------------------------------- inserting and removing
 
 
-def _each(arrays: tuple[Operand, ...], shape: Callable[[Shape], Shape]) -> Any:
-    """Return the arrays in the shapes that `shape` returns for theirs; one array alone without a list."""
-    found = [reshape(x, shape(shape_tuple(x))) for x in arrays]
+def _each(arrays: tuple[Operand, ...], function: Operation) -> Any:
+    """Return the arrays in the shapes that a function of NumPy gives them; one array alone without a list."""
+    found = [reshape(x, function(np.empty(shape_tuple(x))).shape) for x in arrays]
     return found[0] if len(found) == 1 else found
 
 
@@ -361,7 +362,7 @@ def atleast_1d(*arrays: Operand) -> Any:
     >>> atleast_1d(3.0)
     array([3.])
     """
-    return _each(arrays, lambda shape: shape or (1,))
+    return _each(arrays, np.atleast_1d)
 
 
 def atleast_2d(*arrays: Operand) -> Any:
@@ -382,7 +383,7 @@ def atleast_2d(*arrays: Operand) -> Any:
     >>> atleast_2d([1.0, 2.0])
     array([[1., 2.]])
     """
-    return _each(arrays, lambda shape: (1, 1, *shape)[max(0, min(2, len(shape))) :])
+    return _each(arrays, np.atleast_2d)
 
 
 def atleast_3d(*arrays: Operand) -> Any:
@@ -403,15 +404,7 @@ def atleast_3d(*arrays: Operand) -> Any:
     >>> atleast_3d([1.0, 2.0]).shape
     (1, 2, 1)
     """
-
-    def shape_of_three(shape: Shape) -> Shape:
-        if len(shape) >= 3:
-            return shape
-        if len(shape) == 2:
-            return (*shape, 1)
-        return (1, *(shape or (1,)), 1)
-
-    return _each(arrays, shape_of_three)
+    return _each(arrays, np.atleast_3d)
 
 
 def _as_list(found: Any) -> list[Operand]:
@@ -549,18 +542,10 @@ def block(arrays: Operand) -> Operand:
            [1., 1., 1.]])
     """
 
-    def depth_of(part: Operand) -> int:
-        return 1 + depth_of(part[0]) if isinstance(part, list) else 0
+    def nested(part: Operand, leaves: Iterator[Operand]) -> Operand:
+        return [nested(x, leaves) for x in part] if isinstance(part, list) else next(leaves)
 
-    depth = depth_of(arrays)
-    ndim = max(depth, *(len(shape_tuple(x)) for x in _leaves(arrays)))
-
-    def assembled(part: Operand, level: int) -> Operand:
-        if not isinstance(part, list):
-            return reshape(part, (1,) * (ndim - len(shape_tuple(part))) + shape_tuple(part))
-        return concatenate([assembled(x, level + 1) for x in part], level - depth)
-
-    return assembled(arrays, 0)
+    return rearranged(lambda *parts: np.block(nested(arrays, iter(parts))), *_leaves(arrays))
 
 
 def _leaves(part: Operand) -> list[Operand]:
@@ -596,18 +581,8 @@ def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Op
     >>> insert([1.0, 2.0, 3.0], 1, 9.0)
     array([1., 9., 2., 3.])
     """
-    x, axis = flat_or_axis(x, axis)
     obj = _positions(obj)
-    shape = shape_tuple(x)
-    n = shape[axis]
-    if isinstance(obj, (int, np.integer)):  # as in NumPy, the first axis of the values then becomes `axis`
-        padded = (1,) * (len(shape) - len(shape_tuple(values))) + shape_tuple(values)
-        values = moveaxis(reshape(values, padded), 0, axis)
-        obj = [obj] * shape_tuple(values)[axis]
-    count = np.arange(n)[obj].size if isinstance(obj, slice) else np.size(obj)
-    added = broadcast_to(in_dtype_of(x, values), (*shape[:axis], count, *shape[axis + 1 :]))
-    order = np.insert(np.arange(n), obj, n + np.arange(count))
-    return take(concatenate([x, added], axis), order, axis)
+    return rearranged(lambda places, new: np.insert(places, obj, new, axis), x, in_dtype_of(x, values))
 
 
 def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
@@ -632,8 +607,8 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
     >>> delete([1.0, 2.0, 3.0], 1)
     array([1., 3.])
     """
-    x, axis = flat_or_axis(x, axis)
-    return take(x, np.delete(np.arange(shape_tuple(x)[axis]), _positions(obj)), axis)
+    obj = _positions(obj)
+    return rearranged(lambda places: np.delete(places, obj, axis), x)
 
 
 def compress(condition: Any, x: Operand, axis: int | None = None) -> Operand:
@@ -658,7 +633,8 @@ def compress(condition: Any, x: Operand, axis: int | None = None) -> Operand:
     >>> compress([True, False, True], [1.0, 2.0, 3.0])
     array([1., 3.])
     """
-    return take(x, np.flatnonzero(condition), axis)
+    condition = _positions(condition)
+    return rearranged(lambda places: np.compress(condition, places, axis), x)
 
 
 # --------------------------------------------------------------------------------------- choosing, rotating and filling
@@ -687,8 +663,6 @@ def select(condlist: Sequence[Operand], choicelist: Sequence[Operand], default: 
     >>> select([x < 1, x > 2], [x, 10.0 * x], -1.0)
     array([ 0., -1., -1., 30.])
     """
-    if len(condlist) != len(choicelist):
-        raise ValueError(f"select expected as many choices as conditions, got {len(choicelist)} and {len(condlist)}")
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         default = where(condition, choice, default)
     return default
@@ -715,9 +689,7 @@ def choose(index: Any, choices: Sequence[Operand]) -> Operand:
     array([30.,  2.])
     """
     index = np.asarray(index)
-    if index.size and not 0 <= index.min() <= index.max() < len(choices):
-        raise ValueError(f"choose expected indices from 0 to {len(choices) - 1}, got {index.min()} to {index.max()}")
-    return select([index == i for i in range(len(choices) - 1)], choices[:-1], choices[-1])
+    return rearranged(lambda *parts: np.choose(index, parts), *choices)
 
 
 def fliplr(x: Operand) -> Operand:
@@ -785,12 +757,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Operand:
     array([[2., 4.],
            [1., 3.]])
     """
-    first, second = axes_of(axes, len(shape_tuple(x)))
-    if k % 4 == 2:
-        return flip(x, (first, second))
-    if k % 2:
-        return flip(moveaxis(x, (first, second), (second, first)), first if k % 4 == 1 else second)
-    return x
+    return rearranged(lambda places: np.rot90(places, k, axes), x)
 
 
 def rollaxis(x: Operand, axis: int, start: int = 0) -> Operand:
@@ -813,10 +780,53 @@ def rollaxis(x: Operand, axis: int, start: int = 0) -> Operand:
     >>> rollaxis(np.zeros((2, 3, 4)), 2).shape
     (4, 2, 3)
     """
-    ndim = len(shape_tuple(x))
-    (axis,) = axes_of(axis, ndim)
-    start += ndim if start < 0 else 0
-    return moveaxis(x, axis, start - (axis < start))
+    return rearranged(lambda places: np.rollaxis(places, axis, start), x)
+
+
+def fftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
+    """Move the element of frequency zero to the middle of all axes, or of the given ones.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The array, in the order of a discrete Fourier transform.
+    axes : int or sequence of int, optional
+        The axes to shift.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The array in ascending order of frequencies.
+
+    Examples
+    --------
+    >>> fftshift([0.0, 1.0, -2.0, -1.0])
+    array([-2., -1.,  0.,  1.])
+    """
+    return rearranged(lambda places: np.fft.fftshift(places, axes), x)
+
+
+def ifftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
+    """Move the element in the middle of all axes, or of the given ones, to the front: the inverse of `fftshift`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The array, in ascending order of frequencies.
+    axes : int or sequence of int, optional
+        The axes to shift.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The array in the order of a discrete Fourier transform.
+
+    Examples
+    --------
+    >>> ifftshift([-2.0, -1.0, 0.0, 1.0])
+    array([ 0.,  1., -2., -1.])
+    """
+    return rearranged(lambda places: np.fft.ifftshift(places, axes), x)
 
 
 def full(shape: int | Shape, fill_value: Operand) -> Operand:
@@ -867,8 +877,6 @@ def linspace(start: Operand, stop: Operand, num: int = 50, endpoint: bool = True
     >>> linspace(0.0, 1.0, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
-    if num < 0:
-        raise ValueError(f"linspace expected a number of values of 0 or more, got {num}")
     shape = np.broadcast_shapes(shape_tuple(start), shape_tuple(stop))
     span = subtract(stop, start)
     part = np.linspace(0.0, 1.0, num, endpoint=endpoint).reshape(-1, *(1,) * len(shape))
