@@ -106,6 +106,8 @@ def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Except
     reason = str(error)
     if "gufunc signature" in reason:  # of matmul, ending with "(size 3 is different from 2)"
         reason = f"the inner dimensions differ ({reason.rpartition('(')[2]}"
+    elif "gufunc core" in reason:
+        reason = "an operand has too few dimensions; use * to multiply by a number"
     message = f"{op.name}({', '.join(map(description, raw))}): {reason}"
     kinds = (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError)
     return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)

@@ -110,8 +110,6 @@ def gradient(x: Operand, *varargs: Any, axis: int | Sequence[int] | None = None,
     """
     shape = shape_tuple(x)
     axes = axes_of(axis, len(shape))
-    if len(varargs) > 1 and len(varargs) != len(axes):
-        raise TypeError(f"gradient expected one spacing, or {len(axes)} for {len(axes)} axes, got {len(varargs)}")
     if edge_order not in (1, 2):
         raise ValueError(f"gradient expected edge_order 1 or 2, got {edge_order!r}")
     spacings = varargs * len(axes) if len(varargs) == 1 else varargs or (1.0,) * len(axes)
@@ -211,12 +209,9 @@ def interp(x: Operand, xp: Operand, fp: Operand, left: Operand = None, right: Op
     15.0
     """
     x, n = lists_as_array(x), shape_tuple(xp)[0]
-    i = clip(searchsorted(xp, x, "right"), 1, n - 1) if n > 1 else np.ones(shape_tuple(x), int)
-    if n == 1:
-        found = broadcast_to(take(fp, 0), shape_tuple(x))
-    else:
-        x0, x1, f0, f1 = (take(points, at) for points in (xp, fp) for at in (i - 1, i))
-        found = f0 + (f1 - f0) * ((x - x0) / (x1 - x0))
+    i = clip(searchsorted(xp, x, "right"), 1, n - 1)
+    x0, x1, f0, f1 = (take(points, at) for points in (xp, fp) for at in (i - 1, i))
+    found = f0 + (f1 - f0) * ((x - x0) / (x1 - x0))
     low, high = take(xp, 0), take(xp, n - 1)
     found = where(x < low, take(fp, 0) if left is None else left, found)
     return where(x > high, take(fp, n - 1) if right is None else right, found)

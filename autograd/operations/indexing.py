@@ -296,8 +296,6 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ope
     >>> diagonal([[1.0, 2.0], [3.0, 4.0]])
     array([1., 4.])
     """
-    if len(shape_tuple(x)) < 2:
-        raise ValueError(f"diagonal expected an array of at least two axes, got shape {shape_tuple(x)}")
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = shape_tuple(x)[-2:]
     i = np.arange(max(0, -offset), max(0, -offset, min(rows, columns - offset)))

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import string
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from .indexing import diagonal, getitem
 from .joining import concatenate
 from .products import einsum
 from .reducing import expanded, max, min, root_of_squares, sum
-from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, squeeze, swapaxes, tril
+from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, squeeze, swapaxes, tril, triu
 
 # -------------------------------------------------------------------------------------------- trace and norm
 
@@ -145,12 +144,12 @@ def inv(x: Operand) -> Operand:
     array([[0.5 , 0.  ],
            [0.  , 0.25]])
     """
-    return np.linalg.inv(_square(x))
+    return np.linalg.inv(x)
 
 
 def _square(x: Operand) -> Operand:
-    if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
-        raise ValueError(f"expected square matrices, got shape {np.shape(x)}")
+    if len(shape_tuple(x)) < 2 or shape_tuple(x)[-1] != shape_tuple(x)[-2]:
+        raise ValueError(f"expected square matrices, got shape {shape_tuple(x)}")
     return x
 
 
@@ -179,9 +178,6 @@ def solve(a: Operand, b: Operand) -> Operand:
     >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
     array([1. , 0.5])
     """
-    rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
-    if np.shape(_square(a))[-1] != rows:
-        raise ValueError(f"{a.shape[-1]} equations need as many rows on the right-hand side, got shape {np.shape(b)}")
     return np.linalg.solve(a, b)
 
 
@@ -213,19 +209,19 @@ def det(x: Operand) -> Operand:
     array([[ 4., -2.],
            [-2.,  1.]])
     """
-    return np.linalg.det(_square(x))
+    return np.linalg.det(x)
 
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)), composition=lambda x: log(absolute(det(x))))
 def log_abs_det(x: Operand) -> Operand:
     """Return the logarithm of the absolute value of the determinant, without overflow."""
-    return np.linalg.slogdet(_square(x)).logabsdet
+    return np.linalg.slogdet(x).logabsdet
 
 
 @nondifferentiable(composition=lambda x: sign(det(x)))
 def sign_of_det(x: Operand) -> Operand:
     """Return the sign of the determinant: -1, 0 or 1."""
-    return np.linalg.slogdet(_square(x)).sign
+    return np.linalg.slogdet(x).sign
 
 
 class SlogdetResult(NamedTuple):
@@ -339,13 +335,15 @@ def _eigh(x: Operand) -> Operand:
     return np.concatenate([w[..., None, :], v], -2)
 
 
-def eigh(x: Operand) -> EighResult:
+def eigh(x: Operand, UPLO: str = "L") -> EighResult:
     r"""Return eigenvalues and eigenvectors of symmetric matrices, :math:`X = V \operatorname{diag}(w) V^\top`.
 
     Parameters
     ----------
     x : array_like or Tensor
-        Square matrices, of which the symmetric part is used.
+        Square matrices.
+    UPLO : {'L', 'U'}
+        Whether the lower or the upper triangle is used, as its own mirror image; the gradient passes to this one.
 
     Returns
     -------
@@ -362,17 +360,23 @@ def eigh(x: Operand) -> EighResult:
     >>> eigh([[2.0, 0.0], [0.0, 1.0]]).eigenvalues
     array([1., 2.])
     """
-    packed = _eigh(as_matrices(x, "eigh"))
+    x = _square(as_matrices(x, "eigh"))
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"eigh expected UPLO 'L' or 'U', got {UPLO!r}")
+    part, other = (tril(x), tril(x, -1)) if UPLO.upper() == "L" else (triu(x), triu(x, 1))
+    packed = _eigh(part + swapaxes(other))
     return EighResult(packed[..., 0, :], packed[..., 1:, :])
 
 
-def eigvalsh(x: Operand) -> Operand:
+def eigvalsh(x: Operand, UPLO: str = "L") -> Operand:
     """Return the eigenvalues of symmetric matrices in ascending order.
 
     Parameters
     ----------
     x : array_like or Tensor
-        Square matrices, of which the symmetric part is used.
+        Square matrices.
+    UPLO : {'L', 'U'}
+        Whether the lower or the upper triangle is used.
 
     Returns
     -------
@@ -384,7 +388,7 @@ def eigvalsh(x: Operand) -> Operand:
     >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
     array([-1.,  1.])
     """
-    return eigh(x).eigenvalues
+    return eigh(x, UPLO).eigenvalues
 
 
 # ------------------------------------------------------------------------------------------- singular values
@@ -681,15 +685,10 @@ def multi_dot(arrays: Sequence[Operand]) -> Operand:
     """
     if len(arrays) < 2:
         raise ValueError(f"multi_dot expected at least two arrays, got {len(arrays)}")
-    letters = string.ascii_letters
-    terms = [letters[i : i + 2] for i in range(len(arrays))]
-    first, last = (len(shape_tuple(x)) == 1 for x in (arrays[0], arrays[-1]))
-    if first:
-        terms[0] = terms[0][1]
-    if last:
-        terms[-1] = terms[-1][0]
-    result = ("" if first else letters[0]) + ("" if last else letters[len(arrays)])
-    return einsum(f"{','.join(terms)}->{result}", *arrays)
+    axes = [[i, i + 1] for i in range(len(arrays))]
+    axes[0] = axes[0][-len(shape_tuple(arrays[0])) :]
+    axes[-1] = axes[-1][: len(shape_tuple(arrays[-1]))]
+    return einsum(*[part for pair in zip(arrays, axes, strict=True) for part in pair])
 
 
 # Numerator coefficients of the Pade approximant of degree 13 (Higham 2005, table 2.3).

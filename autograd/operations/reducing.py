@@ -136,10 +136,15 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) 
     return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
 
 
+def _std_pullback(g: Operand, y: Operand, x: Operand, axis: Axis, keepdims: bool, ddof: float) -> Operand:
+    g = _divided(g, _freedom(x, axis, ddof))
+    if _count(x, axis) > 1:  # the deviation of a single value is 0 whatever the value
+        g = g / or_one(y)
+    return expanded(g, x, axis, keepdims) * _deviation(x, axis)
+
+
 @primitive(
-    lambda g, y, x, axis, keepdims, ddof: (
-        expanded(_divided(g, _freedom(x, axis, ddof)) / or_one(y), x, axis, keepdims) * _deviation(x, axis)
-    ),
+    _std_pullback,
     composition=lambda x, axis, keepdims, ddof: sqrt(var(x, axis, keepdims, ddof)),
 )
 @in_wide_floats
@@ -205,15 +210,8 @@ def _shared_among_ties(g: Operand, y: Operand, x: Operand, axis: Axis, keepdims:
     return expanded(g, x, axis, keepdims) * hit / sum(1.0 * hit, axis, True)
 
 
-def _require_elements(x: Operand, axis: Axis) -> None:
-    if not _count(x, axis):
-        along = "" if axis is None else f" along axis {axis}"
-        raise ValueError(f"cannot choose from the array of shape {np.shape(x)}, which is empty{along}")
-
-
 def _extreme(choose: Operation, reduce: Operation, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return the extreme elements by NumPy's `reduce`; of an array of `Value`s, by an operation on two of them."""
-    _require_elements(x, axis)
     if not holds_objects(x):
         return x if type(x) is float else reduce(x, axis=axis, keepdims=keepdims)
     for i in sorted(axes_of(axis, x.ndim), reverse=True):
@@ -253,7 +251,6 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Opera
     >>> argmax([[1.0, 2.0], [4.0, 3.0]], axis=1)
     array([1, 0])
     """
-    _require_elements(x, axis)
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
@@ -264,7 +261,6 @@ def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Opera
     >>> argmin([[1.0, 2.0], [4.0, 3.0]], axis=1)
     array([0, 1])
     """
-    _require_elements(x, axis)
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
@@ -723,8 +719,6 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> O
     reduced = axes_of(axis, len(shape))
     rows = moveaxis(x, reduced, tuple(range(-len(reduced), 0)))
     rows = sort(flatten(rows, len(shape) - len(reduced)) if reduced else expand_dims(rows, -1), -1)
-    if not shape_tuple(rows)[-1]:
-        raise ValueError(f"quantile expected values, got an empty array of shape {shape}")
     place = q.ravel() * (shape_tuple(rows)[-1] - 1)
     low = np.floor(place).astype(int)
     high, part = np.ceil(place).astype(int), place - low
