@@ -244,7 +244,7 @@ def test_invalid_indices_raise(x):
 def test_max_of_an_empty_array_raises():
     nothing = Tensor(np.zeros((2, 0)))
     for call in (nothing.max, nothing.min, nothing.argmax):
-        with raises(ValueError, r"zero-size|empty", r"\(2, 0\)"):
+        with raises(ValueError, r"(zero-size|empty)", r"\(2, 0\)"):
             call(axis=1)
 
 
