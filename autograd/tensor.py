@@ -136,7 +136,7 @@ class Tensor(Variable, ArrayMethods):
         if self._requires_grad:
             raise TypeError(
                 "a Tensor that requires gradients is not converted to an array silently, which would cut the graph: "
-                "use .numpy() or .detach() for its values, and stack([...]) to join nodes in an array that is recorded"
+                "use .numpy() or .detach() for its values, and stack([...]) or concatenate([...]) to join nodes"
             )
         notify_read(self, "an array")
         return np.array(self._value, dtype=dtype, copy=copy)

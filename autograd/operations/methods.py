@@ -51,7 +51,8 @@ def _counterpart(name: str) -> Operation | None:
 
 def _operation_of(func: Function) -> Operation | None:
     """Return the operation that has the name of a function of numpy or numpy.linalg."""
-    known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ not in _OF_LAST_AXES)
+    excepted = _OF_LAST_AXES if func.__module__ == "numpy.linalg" else ()
+    known = func.__module__ in ("numpy", "numpy.linalg", "numpy.fft") and func.__name__ not in excepted
     return _counterpart(func.__name__) if known else None
 
 
@@ -73,8 +74,8 @@ def names_of_numpy() -> tuple[list[str], list[str]]:
     >>> "np.tanh" in records, "np.linalg.norm" in records, "np.shape" in answers
     (True, True, True)
     """
-    functions = {f"np.{name}": getattr(np, name) for name in sorted(dir(np))}
-    functions |= {f"np.linalg.{name}": getattr(np.linalg, name) for name in sorted(dir(np.linalg))}
+    modules = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
+    functions = {f"{prefix}.{name}": getattr(m, name) for prefix, m in modules.items() for name in sorted(dir(m))}
     ufuncs = {name for name, f in functions.items() if isinstance(f, np.ufunc) and _counterpart(f.__name__)}
     others = {name for name, f in functions.items() if hasattr(f, "_implementation") and _operation_of(f)}
     return [name for name in functions if name in ufuncs | others], [f"np.{name}" for name in sorted(_WITHOUT_GRADIENT)]

@@ -84,7 +84,8 @@ CALLS = {
 LINALG = {
     "cholesky": lambda f, a: f(a(S @ S.T), upper=True),
     "cross": lambda f, a: f(a(S), a(V)),
-    "eigvalsh": lambda f, a: f(a(S + S.T)),
+    "eigh": lambda f, a: f(a(S), "U")[1],
+    "eigvalsh": lambda f, a: f(a(S)),
     "lstsq": lambda f, a: f(a(M.T), a(M[0]))[0],
     "matrix_norm": lambda f, a: f(a(T), ord="nuc"),
     "matrix_power": lambda f, a: f(a(S), -3),
@@ -95,6 +96,10 @@ LINALG = {
     "svdvals": lambda f, a: f(a(T)),
     "matrix_transpose": lambda f, a: f(a(T)),
     "vector_norm": lambda f, a: f(a(T), ord=3, axis=1),
+}
+FFT = {
+    "fftshift": lambda f, a: f(a(T), axes=(0, 2)),
+    "ifftshift": lambda f, a: f(a(X)),
 }
 ARRAY_API = {  # names of the array API standard for functions that have older names
     "cumulative_sum": lambda f, a: f(a(T), axis=1),
@@ -113,7 +118,7 @@ def same(found, expected):
 
 @pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 def test_numpy_function_of_nodes_records_and_has_numpy_s_value():
-    for module, calls in ((np, CALLS | ARRAY_API), (np.linalg, LINALG)):
+    for module, calls in ((np, CALLS | ARRAY_API), (np.linalg, LINALG), (np.fft, FFT)):
         for name, call in calls.items():
             f = getattr(module, name)
             same(call(f, Tensor), call(f, np.asarray))
