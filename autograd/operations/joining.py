@@ -125,7 +125,7 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
     return _parts(np.split, x, indices_or_sections, axis)
 
 
-def _parts(split: Operation, x: Operand, cuts: int | Sequence[int], axis: int) -> list[Operand]:
+def _parts(split: Operation, x: Operand, cuts: Any, axis: int) -> list[Operand]:
     """Return slices along an axis; NumPy's `split` decides on their lengths."""
     (axis,) = axes_of(axis, len(shape_tuple(x)))
     if isinstance(cuts, (int, np.integer)):
