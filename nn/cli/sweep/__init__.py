@@ -15,7 +15,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,9 +34,16 @@ from .processes import cores, finished, ranks, run_trial
 
 __all__ = ["sweep"]
 
-PARTS = ("table", "base", "grid", "random", "list", "seeds", "metric")
+PARTS: dict[str, tuple[Any, str]] = {  # types and an example of each part of the configuration
+    "table": (str, '"iris.csv"'),
+    "base": (dict, '{"hidden": "16,16"}'),
+    "grid": (dict, '{"lr": [0.1, 0.01]}'),
+    "random": (dict, '{"trials": 20, "lr": {"log": [0.0001, 0.1]}}'),
+    "list": (list, '[{"optimizer": "sgd", "lr": 0.1}, {"optimizer": "adam", "lr": 0.01}]'),
+    "seeds": (int | list, "[0, 1, 2], or a count"),
+    "metric": (str, '"validation accuracy"'),
+}
 NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json", "columns")  # set by the sweep itself
-MOST_TRIALS = 100_000
 RANGES: dict[str, Callable[..., float]] = {  # few digits, for readable tables
     "uniform": lambda rng, low, high: float(f"{rng.uniform(low, high):.4g}"),
     "log": lambda rng, low, high: float(f"{math.exp(rng.uniform(math.log(float(low)), math.log(float(high)))):.4g}"),
@@ -87,65 +94,44 @@ def read_sweep(path: Path, seed: int = 0) -> Sweep:
     ValueError
         If the file is not JSON, contains unknown parts or settings, or `train` rejects the settings of a trial.
     """
-    config = _parsed(path)
     options = {a.dest: a for a in train_parser()._actions if a.dest not in NOT_SETTINGS}
     try:
-        _only(config, PARTS, "part of a sweep")
-        table, metric = config.get("table"), config.get("metric")
-        if not isinstance(table, str):
-            raise ValueError('"table" must name the file to learn from, as in "table": "iris.csv"')
-        if not isinstance(metric, str | None):
-            raise ValueError(f'"metric" must be a name, such as "validation accuracy", not {json.dumps(metric)}')
-        base, axes = _settings(config.get("base", {}), "base", options), _axes(config, options, seed)
-        seeds = _seeds(config.get("seeds", 1), seed)
-        count = math.prod(map(len, axes)) * len(seeds)
-        if count > MOST_TRIALS:
-            raise ValueError(f"this makes {count:,} trials; the limit is {MOST_TRIALS:,}")
+        config = json.loads(existing_file(path, "configuration").read_text(encoding="utf-8-sig"))
+        if not isinstance(config, dict) or "table" not in config:
+            raise ValueError('expected an object, {"table": "iris.csv", "base": {...}, "grid": {...}}')
+        _only(config, list(PARTS), "part of a sweep")
+        for part, given in config.items():
+            kind, example = PARTS[part]
+            if not isinstance(given, kind):
+                raise ValueError(f'"{part}" must be like {example}, not {json.dumps(given):.40}')
+        base, axes = _settings(config.get("base", {}), options), _axes(config, options, seed)
+        seeds = config.get("seeds", 1)
+        seeds = range(seed, seed + seeds) if isinstance(seeds, int) else seeds
         combined = [functools.reduce(operator.or_, choice, base) for choice in itertools.product(*axes)]
-        trials = _trials(itertools.product(combined, seeds), table, options)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return Sweep(trials, list(dict.fromkeys(name for axis in axes for chosen in axis for name in chosen)), metric)
-
-
-def _parsed(path: Path) -> Settings:
-    """Return the contents of the file: one JSON object without duplicate names."""
-
-    def once(pairs: list[tuple[str, object]]) -> Settings:
-        names = [name for name, _ in pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f'duplicate name "{name}"')
-        return dict(pairs)
-
-    try:
-        text = existing_file(path, "configuration").read_text(encoding="utf-8-sig")
-        config = json.loads(text, object_pairs_hook=once)
+        trials = _trials(itertools.product(combined, seeds), config["table"], options)
+        if not trials:
+            raise ValueError("the choices make no trial: lists must not be empty, and counts must be at least 1")
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ValueError(f'{path} must hold an object, {{"table": ..., "base": {{...}}, "grid": {{...}}}}')
-    return config
+        raise ValueError(f"{path}: {error}") from None
+    varied = dict.fromkeys(name for axis in axes for chosen in axis for name in chosen)
+    return Sweep(trials, list(varied), config.get("metric"))
 
 
 # ------------------------------------------------------------------------------------------- names and words
 
 
 def _only(given: Mapping[str, object], known: Sequence[str], what: str) -> None:
-    for name in given:
-        if name not in known:
-            hint = similar(name, known, f"; choose from {', '.join(known)}")
-            raise ValueError(f"unknown {what} {name!r}{hint}")
+    for name in [name for name in given if name not in known]:
+        hint = similar(name, known, f"; choose from {', '.join(known)}")
+        raise ValueError(f"unknown {what} {name!r}{hint}")
 
 
-def _settings(given: object, part: str, options: Options) -> Settings:
+def _settings(given: object, options: Options) -> Settings:
     """Return settings under their Python names, ``batch_size`` for ``batch-size``."""
     if not isinstance(given, dict):
-        raise ValueError(f'"{part}" must be an object of settings, as in {{"hidden": "16,16"}}, not {given!r:.40}')
+        raise ValueError(f'settings must be an object such as {{"lr": 0.1}}, not {given!r:.40}')
     named = {name.lstrip("-").replace("-", "_"): value for name, value in given.items()}
-    if "seed" in named:
-        raise ValueError(f'"{part}" has a seed; use "seeds": [0, 1, 2], or a count')
-    _only(named, list(options), f'setting of python -m nn train (in "{part}")')
+    _only(named, list(options), "setting of python -m nn train")
     return named
 
 
@@ -170,25 +156,20 @@ def _words(settings: Settings, options: Options) -> Iterator[str]:
 
 def _axes(config: Settings, options: Options, seed: int) -> list[list[Settings]]:
     """Return lists of settings, of which every trial has one each: ``list``, each name of ``grid``, and ``random``."""
-    grid = _settings(config.get("grid", {}), "grid", options)
-    axes = [[_settings(entry, "list", options) for entry in _values(config.get("list", [{}]), '"list": it')]]
-    axes += [[{name: value} for value in _values(values, f'"grid": {name}')] for name, values in grid.items()]
-    given = config.get("random", {"trials": 1})
-    trials: Any = given.get("trials") if isinstance(given, dict) else None
-    if not _whole(trials, 1, MOST_TRIALS):
-        example = '{"trials": 20, "lr": {"log": [0.0001, 0.1]}}'
-        raise ValueError(f'"random" must contain the number of trials, as in {example}')
-    ranges = _settings({name: value for name, value in given.items() if name != "trials"}, "random", options)
+    grid, given = _settings(config.get("grid", {}), options), dict(config.get("random", {"trials": 1}))
+    axes = [[_settings(entry, options) for entry in config.get("list", [{}])]]
+    for name, values in grid.items():
+        if not isinstance(values, list):
+            raise ValueError(f'"grid": {name} must be a list of values to try, not {values!r:.40}')
+        axes.append([{name: value} for value in values])
+    trials = given.pop("trials", None)
+    if not isinstance(trials, int):
+        raise ValueError(f'"random" must contain the number of trials, as in {PARTS["random"][1]}')
+    ranges = _settings(given, options)
     if twice := set(ranges) & set(grid):
         raise ValueError(f'{min(twice)} is in "grid" and in "random"; remove it from one')
     rng = np.random.default_rng(seed)
     return [*axes, [{name: _drawn(name, values, rng) for name, values in ranges.items()} for _ in range(trials)]]
-
-
-def _values(values: Any, where: str) -> list[Any]:
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{where} must be a list of values to try, as in [0.01, 0.001], not {values!r:.40}")
-    return values
 
 
 def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
@@ -202,18 +183,6 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
         ranges = '{"uniform": [0, 1]}, {"log": [0.001, 1]} or {"integers": [1, 9]}'
         given = f"{json.dumps(values):.60}"
         raise ValueError(f'"random": {name} must be a list, or a range such as {ranges}, not {given}') from None
-
-
-def _whole(value: object, least: int, most: float = math.inf) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _seeds(given: Any, first: int) -> list[int]:
-    if _whole(given, 1, MOST_TRIALS):
-        return list(range(first, first + given))
-    if not isinstance(given, list) or not given or not all(_whole(n, 0) for n in given):
-        raise ValueError(f'"seeds" must be a count or a list of integers, as in [0, 1, 2], not {given!r:.40}')
-    return given
 
 
 def _trials(chosen: Any, table: str, options: Options) -> list[Trial]:
@@ -257,25 +226,31 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
     make_folder(args.out, make=False)
     metric = _metric(plan)
     make_folder(args.out)
-    with locked(args.out, "sweep"), Records(args.out / "trials.jsonl") as records:
-        before = {key for key, r in records.by_key.items() if r["status"] == "done" or not args.retry}
+    path = args.out / "trials.jsonl"
+    interrupted = False
+    with locked(args.out, "sweep"), path.open("ab", buffering=0) as file:  # a kill truncates at most one line
+        records = recorded(path, file)
+        before = {key for key, record in records.items() if record["status"] == "done" or not args.retry}
         left = [trial for trial in plan.trials if trial.key not in before]
         known = len(plan.trials) - len(left)
         log(f"{len(plan.trials)} trials" + (f", {known} of them finished before" if known else ""))
         workers = max(1, min(args.workers or ranks() or cores(), ranks() or len(left), len(left)))
         calls = [(trial.words, str(args.out / trial.key)) for trial in left]
-        interrupted = False
         try:
             for which, found in finished(run_trial, calls, workers):
                 if found["status"] == "interrupted":
                     interrupted = True
                     continue
-                record = records.add(left[which], found, args.out / left[which].key)
+                trial = left[which]
+                own = {"trial": trial.number, "key": trial.key, "settings": trial.settings, "seed": trial.seed}
+                records[trial.key] = record = {**own, **found, "folder": str(args.out / trial.key)}
+                file.write(json.dumps(record).encode() + b"\n")
+                os.fsync(file.fileno())
                 known += 1
                 log(f"[{known}/{len(plan.trials)}] {_line(record, plan.varied, metric)}")
         except KeyboardInterrupt:
             interrupted = True
-        return _report(args, plan, records.by_key, metric, interrupted, out)
+        return _report(args, plan, records, metric, interrupted, out)
 
 
 def _ignore(text: str) -> None:
@@ -320,13 +295,10 @@ def _report(
             files.append(args.out / "sweep.png")
     status = 130 if interrupted else 1 if failed else 0
     if args.json:
-        result = {
-            "metric": metric, "trials": len(plan.trials), "done": len(done), "failed": len(failed),
-            "interrupted": interrupted, "table": rows, "best": best,
-            "errors": [{key: record[key] for key in ("trial", "settings", "seed", "error")} for record in failed],
-            "files": [str(path) for path in files],
-        }  # fmt: skip
-        out(as_json(result))
+        counts = {"trials": len(plan.trials), "done": len(done), "failed": len(failed), "interrupted": interrupted}
+        errors = [{key: record[key] for key in ("trial", "settings", "seed", "error")} for record in failed]
+        named = [str(path) for path in files]
+        out(as_json({"metric": metric, **counts, "table": rows, "best": best, "errors": errors, "files": named}))
         return status
     more = f"\n... and {len(rows) - MAX_ROWS} more in {files[1]}" if len(rows) > MAX_ROWS else ""
     out(aligned(rows[:MAX_ROWS]) + more)
@@ -345,54 +317,25 @@ def _report(
 # ---------------------------------------------------------------------------------------------------------- the results
 
 
-class Records:
-    """The file of results; trials that it contains are not repeated.
-
-    Parameters
-    ----------
-    path : Path
-        A file of JSON lines.
-
-    Attributes
-    ----------
-    by_key : dict
-        The latest record of every trial.
+def recorded(path: Path, file: BinaryIO) -> dict[str, Settings]:
+    """Return the latest record of every trial by its key, and remove an incomplete last line, which a kill leaves.
 
     Raises
     ------
     ValueError
         If a line is not a record.
     """
-
-    def __init__(self, path: Path) -> None:
-        contents = path.read_bytes() if path.exists() else b""
-        whole = contents[: contents.rfind(b"\n") + 1]  # a truncated last line belongs to a trial to repeat
-        self.by_key: dict[str, Settings] = {}
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self.by_key[record["key"]] = record
-            except (ValueError, KeyError, TypeError):
-                raise ValueError(f"{path}, line {number}: not a record of a sweep") from None
-        self._file: BinaryIO = path.open("ab", buffering=0)  # unbuffered: a kill truncates at most one line
-        self._file.truncate(len(whole))
-
-    def add(self, trial: Trial, found: Mapping[str, object], folder: Path) -> Settings:
-        """Write the record of a trial to the disk, and return it."""
-        record = {
-            "trial": trial.number, "key": trial.key, "settings": trial.settings, "seed": trial.seed, **found,
-            "folder": str(folder),
-        }  # fmt: skip
-        self._file.write(json.dumps(record).encode() + b"\n")
-        os.fsync(self._file.fileno())
-        self.by_key[trial.key] = record
-        return record
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._file.close()
+    contents = path.read_bytes()
+    whole = contents[: contents.rfind(b"\n") + 1]
+    file.truncate(len(whole))
+    records: dict[str, Settings] = {}
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            record = json.loads(line)
+            records[record["key"]] = record
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{path}, line {number}: not a record of a sweep") from None
+    return records
 
 
 def tabulated(sweep: Sweep, records: Mapping[str, Settings], metric: str) -> list[Settings]:

@@ -1,9 +1,9 @@
 """Run the trials of a sweep in processes of this machine, or on the ranks of an MPI job."""
 
-import contextlib
 import math
 import multiprocessing
 import os
+import queue
 import signal
 import statistics
 import sys
@@ -12,7 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
@@ -63,77 +63,54 @@ def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> I
     Processes are spawned, with one BLAS thread each unless the environment sets another number.  Each has its own
     executor, so that a killed process fails its own call only.
     """
-    with _executors(workers) as new:
-        waiting, free = list(enumerate(calls))[::-1], [new() for _ in range(workers)]
-        running: dict[Future[Settings], tuple[int, Executor]] = {}
-        while waiting or running:
-            while waiting and free:
-                which, arguments = waiting.pop()
-                executor = free.pop()
-                with _block_interrupt():
-                    running[executor.submit(work, *arguments)] = which, executor
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                which, executor = running.pop(future)
-                try:
-                    found = future.result()
-                except BrokenExecutor:
-                    executor.shutdown(wait=False)
-                    executor = new()
-                    found = {"status": "failed", "error": "its process ended abruptly: killed, or out of memory"}
-                free.append(executor)
-                yield which, found
-
-
-@contextlib.contextmanager
-def _executors(workers: int) -> Iterator[Callable[[], Executor]]:
-    """Yield a function that returns an executor of one worker; end all workers afterwards."""
     if ranks():
         from mpi4py.futures import MPIPoolExecutor
 
-        with MPIPoolExecutor(max_workers=workers) as shared:
-            yield lambda: shared
+        with MPIPoolExecutor(max_workers=workers) as pool:
+            futures = {pool.submit(work, *arguments): which for which, arguments in enumerate(calls)}
+            yield from ((futures[future], future.result()) for future in as_completed(futures))
         return
-    others, made = set(multiprocessing.active_children()), list[Executor]()
+    for name in ONE_THREAD:  # read when a worker imports NumPy
+        os.environ.setdefault(name, "1")
+    others, made = set(multiprocessing.active_children()), list[ProcessPoolExecutor]()
+    free: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
     context = multiprocessing.get_context("spawn")  # a fork would copy locks held by threads
 
-    def new() -> Executor:
+    def add_executor() -> None:
         made.append(ProcessPoolExecutor(1, mp_context=context, initializer=prepare))
-        return made[-1]
+        free.put(made[-1])
 
+    def called(*arguments: object) -> Settings:
+        executor = free.get()
+        try:
+            found = executor.submit(work, *arguments).result()
+        except BrokenExecutor:
+            add_executor()
+            return {"status": "failed", "error": "its process ended abruptly: killed, or out of memory"}
+        free.put(executor)
+        return found
+
+    for _ in range(workers):
+        add_executor()
+    threads = ThreadPoolExecutor(workers, initializer=_block_interrupt)
+    futures = {threads.submit(called, *arguments): which for which, arguments in enumerate(calls)}
     try:
-        with _one_thread():
-            yield new
+        yield from ((futures[future], future.result()) for future in as_completed(futures))
     except BaseException:
+        threads.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()  # its last checkpoint is complete, and is resumed
         raise
     finally:
+        threads.shutdown()
         for executor in made:
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown()
 
 
-@contextlib.contextmanager
-def _block_interrupt() -> Iterator[None]:
-    """Block SIGINT while a process starts, which inherits the mask and so ignores Ctrl-C."""
-    mask = getattr(signal, "pthread_sigmask", None)
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
-    try:
-        yield
-    finally:
-        if mask:
-            mask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Set the environment variables, read when NumPy is imported, to one BLAS thread per process."""
-    absent = [name for name in ONE_THREAD if name not in os.environ]
-    os.environ.update(dict.fromkeys(absent, "1"))
-    try:
-        yield
-    finally:
-        for name in absent:
-            del os.environ[name]
+def _block_interrupt() -> None:
+    """Block SIGINT in a thread: the processes that it starts inherit the mask and so ignore Ctrl-C."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 # ----------------------------------------------------------------------------------------------- a trial
@@ -144,12 +121,7 @@ def prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait_for([sentinel])
-    os._exit(1)
+        threading.Thread(target=lambda: (wait_for([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def run_trial(words: Sequence[str], folder: str) -> Settings:

@@ -177,7 +177,8 @@ def start():
 
 
 def workers_of(process):
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")  # each thread lists the processes that it started
+    listed = [pid for task in tasks for pid in task.read_text().split()]
     return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
