@@ -1,6 +1,6 @@
 """Training on several ranks: they start alike, write files once, and resume from one file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from nn.random import get_rng_state, set_rng_state
 from nn.typing import Array, Comm, Examples, Loader, Loss, Optimizer, State, Tree
 from optim.distributed import Alone, DistributedOptimizer, agree, broadcast, checked_comm, facts_of
 
-from .callbacks import BestModel, Callback, JSONLines, TensorBoard
 from .evaluation import as_loader
 
 
@@ -43,29 +42,6 @@ def self_contained(model: Module, loss: Loss) -> bool:
     modules = [*model.modules(), *loss.modules()]
     known = all(type(m).__module__.partition(".")[0] == "nn" for m in modules)
     return known and not any(isinstance(m, BatchNorm1d) or hasattr(m, "rng") for m in modules)
-
-
-class RankZeroOnly(Callback):
-    """Replace, on the other ranks, a callback that writes files: rank 0 writes for all.
-
-    Examples
-    --------
-    >>> RankZeroOnly().state_dict()
-    {}
-    """
-
-    def state_dict(self) -> State:
-        """Return an empty state: rank 0's is saved."""
-        return {}
-
-    def load_state_dict(self, state_dict: State) -> None:
-        """Ignore the state, which is rank 0's."""
-
-
-def callbacks_of(comm: Comm, given: Sequence[object]) -> list[object]:
-    """Return the callbacks that run on this rank: those that write files run on rank 0."""
-    writing = (BestModel, JSONLines, TensorBoard)
-    return [RankZeroOnly() if comm.rank and isinstance(c, writing) else c for c in given]
 
 
 def start_alike(

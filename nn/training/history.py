@@ -29,8 +29,6 @@ class History(dict[str, list[float]]):
     ----------
     stopped : str
         Why training ended before its last epoch; empty if it did not.
-    interrupted : bool
-        Whether Ctrl-C ended it.
 
     Examples
     --------
@@ -49,7 +47,11 @@ class History(dict[str, list[float]]):
         super().__init__({key: list(values) for key, values in (numbers or {}).items()})
         self.metrics: Mapping[str, Metric] = metrics or {}
         self.stopped: str = ""
-        self.interrupted: bool = False
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training."""
+        return self.stopped == "interrupted"
 
     @property
     def epochs(self) -> int:
@@ -106,7 +108,6 @@ class History(dict[str, list[float]]):
         self.clear()
         self.update({str(key): [float(x) for x in values] for key, values in state_dict["numbers"].items()})
         self.stopped = "" if state_dict["stopped"] == "interrupted" else state_dict["stopped"]
-        self.interrupted = False
 
     def plot(self, path: FilePath | None = None, title: str = "") -> Any:
         """Draw every measurement by epoch, training and validation in one frame, and return the matplotlib figure.

@@ -1,5 +1,6 @@
 """`fit`, and `Run`, a training in progress, which can be saved after any step and resumed."""
 
+import contextlib
 import math
 import signal
 import threading
@@ -8,8 +9,8 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from nn.typing import Batch, Comm, Examples, FilePath, Leaf, Loader, Loss, Metri
 from nn.validation import checked_integer
 
 from .callbacks import BestModel, Callback, EarlyStopping, JSONLines, TensorBoard
-from .distributed import callbacks_of, load, start_alike, unwrapped
+from .distributed import load, start_alike, unwrapped
 from .evaluation import Totals, as_loader, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
@@ -31,38 +32,6 @@ from .stepping import Schedules, Stepper
 VALIDATION = "validation "  # prefix of the names of measurements
 SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer than a small epoch
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
-
-
-class Interrupt:
-    """Defer Ctrl-C to the end of the current step: the first sets `pressed`, the second raises KeyboardInterrupt.
-
-    Outside the main thread, where Python allows no signal handlers, it does nothing.
-
-    Examples
-    --------
-    >>> with Interrupt() as interrupt:
-    ...     interrupt.pressed
-    False
-    """
-
-    pressed: bool = False
-    _previous: Any = None
-
-    def __enter__(self) -> Self:
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._previous = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.pressed:
-            raise KeyboardInterrupt
-        self.pressed = True
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
 
 
 @dataclass(eq=False, repr=False)
@@ -120,28 +89,15 @@ class Run:
         self.model: Module = stepper.model
         self.loss: Loss = stepper.loss
         self.optimizer: Optimizer = stepper.optimizer
-        for callback in self.callbacks:
-            if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
-                names = ", ".join(HOOKS)
-                raise TypeError(f"a callback must be a function or have any of {names}, not {callback!r:.60}")
-        self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
-        trained = {name: metric for name, metric in self.metrics.items() if not name.startswith(VALIDATION)}
-        self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
-        watching = [method.__self__ for method in self.methods["on_step_end"]]
+        self.methods: dict[str, list[Any]] = {hook: _methods(self.callbacks, hook) for hook in HOOKS}
+        watching = [getattr(method, "__self__", None) for method in self.methods["on_step_end"]]
         self.needs: list[Any] = [getattr(callback, "needs_step", None) for callback in watching]
-        stepper.prepare(whole=None not in self.needs, with_output=bool(trained))
+        trained = {name: metric for name, metric in self.metrics.items() if not name.startswith(VALIDATION)}
+        stepper.whole, stepper.with_output = None not in self.needs, bool(trained)
         self.totals: Totals = Totals(trained, self.loss, stepper.comm)
+        self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
         self.history: History = History(metrics=self.validated)
-
-    def _methods(self, hook: str) -> list[Any]:
-        """Return a method of every callback that has it; those of the base class do nothing."""
-        empty = getattr(Callback, hook)
-        found = [
-            getattr(c, hook) for c in self.callbacks if getattr(type(c), hook, None) is not empty and hasattr(c, hook)
-        ]
-        if hook == "on_epoch_end":
-            found += [c for c in self.callbacks if callable(c) and not any(hasattr(c, other) for other in HOOKS)]
-        return found
+        self.pressed: bool = False  # Ctrl-C
 
     def notify(self, hook: str) -> None:
         """Call one method of every callback that has it."""
@@ -166,15 +122,15 @@ class Run:
         ]
         try:
             quiet = np.errstate(over="ignore", invalid="ignore")  # a loss of nan or inf is reported once
-            with preserved_modes(self.model), quiet, Interrupt() as interrupt:
+            with preserved_modes(self.model), quiet, self._deferred_interrupt():
                 self.notify("on_train_begin")
-                self._epochs(interrupt, save_to, display)
-                if self.stepper.interrupted(interrupt.pressed):
-                    self._end_interrupted(save_to, display)
-        except KeyboardInterrupt:
-            if interrupt.pressed or self.stepper.several:  # pressed twice: end at once
-                raise
-            self._end_interrupted(save_to, display)
+                self._epochs(save_to, display)
+            if self.history.interrupted:
+                saved = ""
+                if save_to is not None:
+                    self.save(save_to)
+                    saved = f"; saved to {save_to}, pass resume=True to continue"
+                display.write(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
         finally:
             self._optimizer_mode("eval")
             try:
@@ -185,28 +141,42 @@ class Run:
             warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=3)
         return self.history
 
-    def _end_interrupted(self, save_to: Path | None, display: Progress) -> None:
-        self.history.interrupted = True
-        self.stop("interrupted")
-        saved = ""
-        if save_to is not None:
-            self.save(save_to)
-            saved = f"; saved to {save_to}, pass resume=True to continue"
-        display.write(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
+    @contextlib.contextmanager
+    def _deferred_interrupt(self) -> Iterator[None]:
+        """Let Ctrl-C stop the training after the current step; the second one raises KeyboardInterrupt."""
 
-    def _epochs(self, interrupt: Interrupt, save_to: Path | None, display: Progress) -> None:
+        def handle(number: int, frame: object) -> None:
+            if self.pressed:
+                raise KeyboardInterrupt
+            self.pressed = True
+
+        is_main = threading.current_thread() is threading.main_thread()  # Python allows no handlers in others
+        is_deferred = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if is_deferred:
+            signal.signal(signal.SIGINT, handle)
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.pressed or self.stepper.several:
+                raise
+            self.stop("interrupted")
+        finally:
+            if is_deferred:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _epochs(self, save_to: Path | None, display: Progress) -> None:
         saved = -math.inf
         while self.done < self.epochs and not self.history.stopped:
             self.epoch = self.done + 1
             self.notify("on_epoch_begin")
             begin = time.perf_counter() - self.seconds
-            self._steps(interrupt)
+            self._steps()
             self.seconds = time.perf_counter() - begin
-            self.history.stopped = self.stepper.agree(interrupt.pressed, self.history.stopped)
-            if self.stepper.interrupted(interrupt.pressed):
+            self._agree()
+            if self.history.interrupted:
                 return
             self._end_epoch()
-            self.history.stopped = self.stepper.agree(interrupt.pressed, self.history.stopped, compare=True)
+            self._agree(compare=True)
             display(self.epoch, self.numbers)
             last = self.done == self.epochs or bool(self.history.stopped)
             due = self.stepper.comm.bcast(last or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES)
@@ -214,16 +184,20 @@ class Run:
                 self.save(save_to)
                 saved = time.monotonic()
 
-    def _steps(self, interrupt: Interrupt) -> None:
+    def _agree(self, compare: bool = False) -> None:
+        reason = self.history.stopped or ("interrupted" if self.pressed else "")
+        self.history.stopped = self.stepper.agree(reason, compare)
+
+    def _steps(self) -> None:
         if not self.model.training:
             for module, training in self.modes:
                 module.training = training
         self._optimizer_mode("train")
-        stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.by_step
+        stepper, schedules = self.stepper, self.schedules.by_step
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = getattr(self.loader, "start", 0)
         for batch, taken in self._batches():
-            stepper.announced = [interrupt.pressed, bool(self.history.stopped)]
+            stepper.announced = self.pressed or bool(self.history.stopped)
             place += len(taken) or 1
             losses = taken or [stepper.take(batch, self.totals, place == count, self._watched(self.step + 1))]
             self.last_loss = value = losses[-1]
@@ -232,12 +206,12 @@ class Run:
             self.batch = batch
             self.losses: list[float] = losses
             self.step += len(losses)
-            for method in methods:
-                method(self)
+            self.notify("on_step_end")
             if schedules and not taken:
                 self.schedules.step(value)
             self._check_losses(losses, batch)
-            if stepper.ends(value, interrupt.pressed or bool(self.history.stopped)):
+            asked = self.pressed or self.history.stopped
+            if stepper.received or not math.isfinite(value) if stepper.several else asked:
                 return
         if not place:
             raise ValueError(f"the training data yielded no batch in epoch {self.epoch}; is it an exhausted iterator?")
@@ -350,7 +324,7 @@ class Run:
         self.history.load_state_dict(rest["history"])
         self.totals.load_state_dict(rest["totals"])
         for callback, state in zip(self.callbacks, rest["callbacks"], strict=True):
-            if state is not None:
+            if state is not None and hasattr(callback, "load_state_dict"):
                 callback.load_state_dict(state)
         set_rng_state(rest["rng"])
         progress = rest["progress"]
@@ -358,6 +332,21 @@ class Run:
         self.step = int(progress["step"])
         self.seconds = float(progress["seconds"])
         self.stepper.norms[:] = progress["norms"]
+
+
+def _as_callback(given: object) -> Any:
+    """Return a callback; a function is called after every epoch."""
+    if any(hasattr(given, hook) for hook in HOOKS):
+        return given
+    if not callable(given):
+        raise TypeError(f"a callback must be a function or have any of {', '.join(HOOKS)}, not {given!r:.60}")
+    return SimpleNamespace(on_epoch_end=given)
+
+
+def _methods(callbacks: Iterable[object], hook: str) -> list[Any]:
+    """Return a method of every callback that has it; those of the base class do nothing."""
+    empty = getattr(Callback, hook)
+    return [getattr(c, hook) for c in callbacks if hasattr(c, hook) and getattr(type(c), hook, None) is not empty]
 
 
 def _warn_without_gradient(model: Module, updated: Collection[Leaf]) -> None:
@@ -502,7 +491,7 @@ def fit(
         "epochs": epochs, "accumulate": accumulate, "clip_grad_norm": clip_grad_norm,
         "clip_grad_value": clip_grad_value, "l2": l2, "metrics": list(measured), "resume": resume,
         "checkpoint (given or not)": checkpoint is not None, "validation (given or not)": validation is not None,
-        "scheduler": schedules.facts(),
+        "scheduler": [(type(schedule).__name__, schedule.state_dict()) for schedule in schedules.all],
     }  # fmt: skip
     loader = start_alike(model, loss, optimizer, loader, validation, options, comm)
     chosen = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
@@ -511,7 +500,9 @@ def fit(
     for callback, path in ((BestModel, best), (JSONLines, log), (TensorBoard, tensorboard)):
         if path is not None:
             chosen.append(callback(path))
-    run = Run(stepper, loader, validation, measured, schedules, callbacks_of(comm, chosen), epochs)
+    if comm.rank:  # rank 0 writes the files of all
+        chosen = [Callback() if isinstance(c, BestModel | JSONLines | TensorBoard) else c for c in chosen]
+    run = Run(stepper, loader, validation, measured, schedules, [*map(_as_callback, chosen)], epochs)
     save_to = None if checkpoint is None else Path(checkpoint)
     if resume and save_to is not None:
         run.resume(save_to)

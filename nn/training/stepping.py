@@ -1,5 +1,6 @@
 """One step of training: gradients, regularisation, clipping, optimizer and schedules, compiled where that is faster."""
 
+import functools
 import hashlib
 import math
 import time
@@ -30,6 +31,8 @@ from .evaluation import Totals, split_batch, weight_of
 EAGER_STEPS = 16  # of one batch shape, before it is recorded
 MOST_RECORDINGS = 32  # then the model changes too often
 MOST_SHAPES = 16  # of batches that are recorded
+MOST_AT_ONCE = 1024  # steps in one call
+SECONDS_AT_ONCE = 0.1
 
 
 @dataclass(eq=False)
@@ -48,6 +51,10 @@ class Passes:
         Compile whole steps; otherwise gradients are accumulated in the parameters.
     transform : callable, optional
         Changes the gradients of a whole step.
+    with_output : bool
+        Whether the output is needed, besides the loss.
+    summed : bool
+        Whether the gradients are those of the loss times the number of rows.
 
     Attributes
     ----------
@@ -55,8 +62,6 @@ class Passes:
         The compiled passes; None if they are not compiled, or cannot be.
     whole : bool
         Whether they are whole steps.
-    with_output : bool
-        Whether the output is needed, besides the loss.
     """
 
     model: Module
@@ -64,12 +69,10 @@ class Passes:
     compile: bool | None
     optimizer: Optimizer | None = None
     transform: Any = None
+    with_output: bool = True
+    summed: bool = False
 
     def __post_init__(self) -> None:
-        if self.compile not in (None, True, False):
-            raise TypeError(f"compile must be True, False or None, got {self.compile!r:.60}")
-        self.summed: bool = False
-        self.with_output: bool = True
         self.whole: bool = self.optimizer is not None
         self.evaluation: Any = None
         self.compiled: Any = None
@@ -82,25 +85,19 @@ class Passes:
         self.before: Any = None  # the state to restore if recording fails
         self.losses_before: Array = np.empty(0)  # of the steps before recording failed
 
-    def __call__(self, batch: Batch, weight: float | None = None) -> tuple[float, Operand, Operand] | None:
-        """Return loss, output and target of a batch, after its passes or step; None if it must be computed eagerly.
-
-        Parameters
-        ----------
-        batch : tuple of arrays
-            Inputs and target.
-        weight : float or None
-            Factor of the loss in the backward pass; None in all calls, or in none.
-        """
-        # the only weight that is compiled is the number of rows
-        if self.compiled is None or weight not in (None, len(batch[-1])) or not self._pays_off(batch):
+    def __call__(self, batch: Batch, rows: float) -> tuple[float, Operand, Operand] | None:
+        """Return loss, output and target of a batch, after its passes or step; None if it must be computed eagerly."""
+        if self.compiled is None or (self.summed and rows != len(batch[-1])) or not self._pays_off(batch):
             return None
-        self.summed = weight is not None
-        return self._replayed(batch)
+        found = self._guarded(lambda: self.compiled(*batch))
+        if found is None:
+            return None
+        *_, loss, output = found if self.with_output else (*found, None)
+        return float(loss.item()), output, batch[-1]
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> list[float]:
         """Return the losses of whole steps on rows of arrays; of fewer if the others must be computed eagerly."""
-        found = self._guarded(lambda: self.compiled.many(*arrays, rows, scheduler=scheduler))
+        found = self._guarded(lambda: self.compiled.many(*arrays, rows, scheduler=scheduler), stacklevel=9)
         losses: list[float] = (self.losses_before if found is None else found).tolist()
         return losses
 
@@ -123,8 +120,8 @@ class Passes:
 
     def are_frequent(self, arrays: Sequence[Array], rows: int) -> bool:
         """Return whether steps of so many rows of arrays are compiled."""
-        key = ("training", *[x for a in arrays for x in ((rows, *a.shape[1:]), a.dtype)])
-        return self.compiled is not None and (self.compile is True or self.counts.get(key, 0) >= EAGER_STEPS)
+        seen = self.counts.get(_key("training", [a[:rows] for a in arrays]), 0)
+        return self.compiled is not None and (self.compile is True or seen >= EAGER_STEPS)
 
     def updated(self) -> set[Leaf]:
         """Return the parameters that whole steps have updated."""
@@ -134,15 +131,14 @@ class Passes:
         """Return whether batches of this shape are compiled, or should be from now on."""
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return False
-        shapes: list[object] = [kind]
         for part in batch:
             if (type(part) is not np.ndarray and type(part) is not Tensor) or not part.size:
                 return False
-            shapes += (part.shape, part.dtype)
-        key = tuple(shapes)
+            if part.dtype.kind not in "biuf":
+                return False
+        key = _key(kind, batch)
         before = self.counts.get(key, 0)
-        unfit = any(part.dtype.kind not in "biuf" for part in batch)
-        if before == 0 and (len(self.counts) == MOST_SHAPES or unfit):
+        if before == 0 and len(self.counts) == MOST_SHAPES:
             return False
         if before < EAGER_STEPS and self.compile is None:
             self.counts[key] = before + 1
@@ -156,26 +152,17 @@ class Passes:
         self.recordings += 1
         loss, output = self._evaluation(*batch)
         first = [loss * float(len(batch[-1]))] if self.summed else []
-        return (*first, loss, output) if self.with_output else (loss,)
+        return (*first, loss, output) if self.with_output else (*first, loss)
 
-    def _replayed(self, batch: Batch) -> tuple[float, Operand, Operand] | None:
-        found = self._guarded(lambda: self.compiled(*batch))
-        if found is None:
-            return None
-        *_, loss, output = found if self.with_output else (*found, None)
-        return float(loss.item()), output, batch[-1]
-
-    def _guarded(self, call: Callable[[], Any]) -> Any:
+    def _guarded(self, call: Callable[[], Any], stacklevel: int = 8) -> Any:
         """Return the result of a compiled call; None, and undo all changes, if it cannot be recorded."""
         try:
             return call()
-        except RuntimeError as error:
-            if not isinstance(error, autograd.RecordingError):
-                raise
+        except autograd.RecordingError as error:
             for thing, name, value in self.before:
                 setattr(thing, name, value)
             self.compiled = None
-            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel=9)
+            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel)
             self.losses_before = error.losses
             return None
         finally:
@@ -190,8 +177,8 @@ class Passes:
         return [*states, *[(owner, name, getattr(owner, name)) for _, owner, name in places]]
 
 
-MOST_AT_ONCE = 1024  # steps in one call
-SECONDS_AT_ONCE = 0.1
+def _key(kind: str, batch: Batch) -> tuple[object, ...]:
+    return (kind, *[x for part in batch for x in (part.shape, part.dtype)])
 
 
 @dataclass
@@ -214,6 +201,10 @@ class Stepper:
         As for `fit`; never with several ranks whose forward passes send messages of their own.
     comm : communicator
         Of the ranks.
+    whole : bool
+        Compiled steps include the update, and leave `.grad` alone.
+    with_output : bool
+        Compiled steps return the outputs, besides the loss.
     """
 
     model: Module
@@ -225,6 +216,8 @@ class Stepper:
     accumulate: int = 1
     compile: bool | None = False
     comm: Comm = field(default_factory=Alone)
+    whole: bool = False
+    with_output: bool = True
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
@@ -232,9 +225,9 @@ class Stepper:
                 checked_range("fit", name, getattr(self, name))
         checked_range("fit", "l2", self.l2)
         checked_integer("fit", "accumulate", self.accumulate, 1)
+        if self.compile not in (None, True, False):
+            raise TypeError(f"compile must be True, False or None, got {self.compile!r:.60}")
         self.several: bool = self.comm.size > 1
-        if self.several and not self_contained(self.model, self.loss):
-            self.compile = False
         self.parameters: list[Leaf] = [p for p in self.model.parameters() if p.requires_grad]
         self.weights: list[Leaf] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
         self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
@@ -256,22 +249,24 @@ class Stepper:
         self.rows: float = 0.0
         self.norms: list[float] = []
         self.at_once: int = 8  # steps in one call, of a duration after which Ctrl-C may take effect
-        self.passes: Passes = Passes(self.model, self.loss, self.compile)
-        self.announced: list[float] = [0.0, 0.0]  # by this rank: Ctrl-C, and another reason to stop
-        self.received: list[bool] = [False, False]  # the same, from any of several ranks
+        self.announced: bool = False  # that this rank wants to stop
+        self.received: bool = False  # that any of several ranks wants to
         if self.several:
             known = {id(p) for p in self.parameters}
             held = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.parameters += [p for p in held if id(p) not in known]
             self.add_up: GradientSum = GradientSum(self.parameters, self.comm)
 
-    def prepare(self, whole: bool, with_output: bool) -> None:
-        """Choose whether compiled steps include the update and leave `.grad` alone, and whether they return outputs."""
-        if whole and not self.needs_closure and self.accumulate == 1 and not self.several:
-            changes = self.l2 or self.clip_grad_norm is not None or self.clip_grad_value is not None
-            transform = self._adjusted if changes else None
-            self.passes = Passes(self.model, self.loss, self.compile, self.optimizer, transform)
-            self.passes.with_output = with_output
+    @functools.cached_property
+    def passes(self) -> Passes:
+        """The compiled passes, or whole steps."""
+        can = not self.several or self_contained(self.model, self.loss)
+        whole = self.whole and self.accumulate == 1 and not self.several and not (self.needs_closure and self.l2)
+        changes = whole and (self.l2 or self.clip_grad_norm is not None or self.clip_grad_value is not None)
+        return Passes(
+            self.model, self.loss, self.compile if can else False, self.optimizer if whole else None,
+            self._adjusted if changes else None, self.with_output, self.summed,
+        )  # fmt: skip
 
     # ---------------------------------------------------------------------------------------------- a step
 
@@ -289,16 +284,22 @@ class Stepper:
 
         If `eager`, parameters keep the gradients of a whole step, which is not replayed.
         """
-        if self.needs_closure:
-            return self._by_closure(batch, totals)
         rows = weight_of(self.loss, split_batch(batch)[1])
-        if not self.gathered and not self.passes.whole:
+        whole = self.passes.whole
+        if not self.gathered and not whole:
             self.optimizer.zero_grad()
-        found = None if eager and self.passes.whole else self.passes(batch, rows if self.summed else None)
-        if found is not None and self.passes.whole:
+        found = None if (eager if whole else self.needs_closure) else self.passes(batch, rows)
+        if found is not None and whole:
             totals.add(*found, rows)
             return found[0]
-        value, output, target = self._computed(batch, rows) if found is None else found
+        if self.needs_closure:
+            return self._by_closure(batch, totals, rows)
+        if found is None:
+            if not self.gathered:
+                self.optimizer.zero_grad()
+            loss, *rest = self._backward(batch, rows)
+            found = float(loss.item()), *rest
+        value, output, target = found
         totals.add(value, output, target, rows)
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
         if last or self.gathered == self.accumulate:
@@ -318,20 +319,18 @@ class Stepper:
             totals.add(value, None, None, weight_of(self.loss, arrays[-1][chosen]))
         return losses
 
-    def _computed(self, batch: Batch, rows: float) -> tuple[float, Operand, Operand]:
+    def _backward(self, batch: Batch, rows: float) -> tuple[Operand, Operand, Operand]:
         """Return loss, output and target of a batch, after an eager forward and backward pass."""
-        if not self.gathered:
-            self.optimizer.zero_grad()
         loss, output, target = self.forward(batch)
         (loss * rows if self.summed else loss).backward()
-        return float(loss.item()), output, target
+        return loss, output, target
 
     def _reduce(self, value: float, rows: float) -> float:
         """Divide sums over the rows of a step, of all ranks, by their number; return the loss of the latest batch."""
         if self.several:
-            beside = [value * rows if self.mean else value, rows, *self.announced]
-            _, (losses, total, interrupts, stops) = self.add_up(self.rows, beside, divide=self.mean)
-            self.received = [self.received[0] or interrupts > 0, stops > 0]
+            beside = [value * rows if self.mean else value, rows, float(self.announced)]
+            _, (losses, total, stops) = self.add_up(self.rows, beside, divide=self.mean)
+            self.received = stops > 0
             return losses if not self.mean else losses / total if total else math.nan
         if self.summed:
             for p in self.parameters:
@@ -339,17 +338,16 @@ class Stepper:
                     assign_grad(p, raw_data(p.grad) / self.rows)
         return value
 
-    def _by_closure(self, batch: Batch, totals: Totals) -> float:
+    def _by_closure(self, batch: Batch, totals: Totals, rows: float) -> float:
         first: list[Any] = []
         values: list[float] = []
+        self.rows = rows
 
         def closure() -> Any:
             self.optimizer.zero_grad()
-            loss, output, target = self.forward(batch)
-            self.rows = weight_of(self.loss, target)
-            first[:] = first or [float(loss.item()), output, target, self.rows]
-            (loss * self.rows if self.summed else loss).backward()
-            values.append(self._reduce(float(loss.item()), self.rows))
+            loss, output, target = self._backward(batch, rows)
+            first[:] = first or [float(loss.item()), output, target, rows]
+            values.append(self._reduce(float(loss.item()), rows))
             self._adjust()
             penalty = sum(float(np.sum(p.data**2)) for p in self.weights) if self.l2 else 0.0
             value = values[-1] + self.l2 / 2 * penalty  # a line search needs the value that belongs to the gradient
@@ -393,15 +391,7 @@ class Stepper:
 
     # ------------------------------------------------------------------------------- what the ranks agree on
 
-    def interrupted(self, pressed: bool) -> bool:
-        """Return whether Ctrl-C was pressed, with several ranks on any of them once all have received it."""
-        return self.received[0] if self.several else pressed
-
-    def ends(self, value: float, asked: bool) -> bool:
-        """Return whether the step just finished is the last, with several ranks for a reason that all have received."""
-        return any(self.received) or not math.isfinite(value) if self.several else asked
-
-    def agree(self, pressed: bool, stopped: str, compare: bool = False) -> str:
+    def agree(self, stopped: str, compare: bool = False) -> str:
         """Return the reason to stop, the same on all ranks.
 
         Raises
@@ -412,13 +402,12 @@ class Stepper:
         digest = hashlib.blake2b(digest_size=16)
         for p in self.parameters if compare and self.several else ():
             digest.update(np.asarray(p.data, order="C").tobytes())
-        ranks = self.comm.allgather((pressed, stopped, digest.hexdigest()))
-        for rank, (_, _, other) in enumerate(ranks):
-            if other != ranks[0][2]:
+        ranks = self.comm.allgather((stopped, digest.hexdigest()))
+        for rank, (_, other) in enumerate(ranks):
+            if other != ranks[0][1]:
                 hint = "did a callback change them on one rank only, or draw other random values?"
                 raise RuntimeError(f"the parameters of rank {rank} differ from those of rank 0: {hint}")
-        self.received[0] = self.received[0] or any(pressed for pressed, _, _ in ranks)
-        return next((reason for _, reason, _ in ranks if reason), "")
+        return next((reason for reason, _ in ranks if reason), "")
 
 
 class Schedules:
@@ -445,17 +434,17 @@ class Schedules:
     """
 
     def __init__(self, given: Any) -> None:
-        self.by_step: list[Any] = []
-        self.by_epoch: list[Any] = []
         if isinstance(given, Mapping):
             if wrong := set(given) - {"step", "epoch"}:
                 raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {min(wrong)!r}")
-            self.by_step += _as_schedules(given.get("step"))
-            self.by_epoch += _as_schedules(given.get("epoch"))
+            by_step, by_epoch = _as_schedules(given.get("step")), _as_schedules(given.get("epoch"))
         else:
-            for schedule in _as_schedules(given):
-                (self.by_step if getattr(schedule, "steps_per_batch", False) else self.by_epoch).append(schedule)
-        self.all: list[Any] = self.by_step + self.by_epoch
+            found = _as_schedules(given)
+            by_step = [schedule for schedule in found if getattr(schedule, "steps_per_batch", False)]
+            by_epoch = [schedule for schedule in found if schedule not in by_step]
+        self.by_step: list[Any] = by_step
+        self.by_epoch: list[Any] = by_epoch
+        self.all: list[Any] = by_step + by_epoch
 
     def step(self, metric: float = math.nan) -> None:
         """Step those that step after every step."""
@@ -464,10 +453,6 @@ class Schedules:
     def end_epoch(self, metric: float) -> None:
         """Step the others."""
         _advance(self.by_epoch, metric)
-
-    def facts(self) -> list[tuple[str, State]]:
-        """Return type and state of each, for ranks to compare."""
-        return [(type(schedule).__name__, schedule.state_dict()) for schedule in self.all]
 
     def state_dict(self) -> list[State]:
         """Return the state of each."""

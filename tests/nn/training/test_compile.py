@@ -75,12 +75,12 @@ def test_batch_shape_is_recorded_after_some_eager_steps():
 
     for i in range(EAGER_STEPS + 2):
         assert len(passes.compiled._programs) == (i > EAGER_STEPS)
-        assert (passes((X[:5], Y[:5])) is None) == (i < EAGER_STEPS)
+        assert (passes((X[:5], Y[:5]), 5) is None) == (i < EAGER_STEPS)
     for rows in range(1, MOST_SHAPES + 9):  # no end of shapes: most stay with the engine
-        passes((X[:rows], Y[:rows]))
+        passes((X[:rows], Y[:rows]), rows)
     assert len(passes.counts) == MOST_SHAPES
     assert len(passes.compiled._programs) == 1
-    assert passes([X[:5].tolist(), Y[:5]]) is None  # no arrays
+    assert passes([X[:5].tolist(), Y[:5]], 5) is None  # no arrays
     assert Passes(model, nn.MSELoss(), False).compiled is None
     with pytest.raises(TypeError, match="compile must be True, False or None, got 'yes'"):
         training("yes")
@@ -312,7 +312,7 @@ def test_model_that_changes_in_every_step_is_trained_eagerly():
 
     for i in range(40):
         model[1].p = 0.01 * i
-        passes((X, Y))
+        passes((X, Y), len(X))
     assert passes.compiled is None
 
 
