@@ -71,17 +71,12 @@ class _BestEpoch(Callback):
         self.watch: str | None = watch
         self.mode: str | None = mode
         self.min_delta: float = float(min_delta)
-        self._forget()
-
-    def _forget(self) -> None:
-        self.value: float = math.nan
-        self.epoch: int = 0
-        self.kept: State | None = None  # the parameters of the best epoch, if `restore`
+        self.load_state_dict({"value": math.nan, "epoch": 0})
 
     def on_train_begin(self, run: Run) -> None:
         """Forget the best epoch of an earlier training, unless this one is resumed."""
         if not run.step:
-            self._forget()
+            self.load_state_dict({"value": math.nan, "epoch": 0})
 
     def improved(self, run: Run) -> bool:
         """Return whether this epoch is the best so far, and remember its value."""
@@ -103,8 +98,9 @@ class _BestEpoch(Callback):
 
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
-        self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
-        self.kept = state_dict.get("kept")
+        self.value: float = float(state_dict["value"])
+        self.epoch: int = int(state_dict["epoch"])
+        self.kept: State | None = state_dict.get("kept")  # the parameters of the best epoch, if `restore`
 
 
 class EarlyStopping(_BestEpoch):
@@ -192,8 +188,6 @@ class JSONLines(Callback):
     ----------
     path : str or Path
         The file; a new run overwrites it, and a resumed one replaces what was written after its checkpoint.
-    every : int, optional
-        Also log every this many steps.
 
     Notes
     -----
@@ -204,28 +198,16 @@ class JSONLines(Callback):
     >>> callback = JSONLines("log.jsonl")
     """
 
-    def __init__(self, path: FilePath, every: int | None = None) -> None:
-        self.every: int | None = None if every is None else checked_integer("JSONLines", "every", every, 1)
+    def __init__(self, path: FilePath) -> None:
         self.path: Path = Path(path)
         self.file: TextIO | None = None
 
     def on_train_begin(self, run: Run) -> None:
         """Open the file; of a resumed run, keep the complete entries up to the checkpoint."""
-        kept = []
-        if run.step and self.path.exists():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _logged_before(line, run.step)]
+        lines = self.path.read_text(encoding="utf-8").splitlines(True) if run.step and self.path.exists() else []
+        kept = [line for line in lines if _logged_before(line, run.step)]
         self.file = self.path.open("w", encoding="utf-8")
         self.file.writelines(kept)
-
-    def needs_step(self, step: int) -> bool:
-        """Return whether a step is logged."""
-        return self.every is not None and step % self.every == 0
-
-    def on_step_end(self, run: Run) -> None:
-        """Log the step, if it is due."""
-        if self.needs_step(run.step):
-            self._write({"step": run.step, "epoch": run.epoch, "loss": run.last_loss})
 
     def on_epoch_end(self, run: Run) -> None:
         """Log the epoch."""
@@ -262,8 +244,6 @@ class TensorBoard(Callback):
     ----------
     folder : str or Path
         The folder for ``tensorboard --logdir``.
-    histograms : bool
-        Also write the distributions of parameters after every epoch.
 
     Raises
     ------
@@ -275,14 +255,13 @@ class TensorBoard(Callback):
     >>> callback = TensorBoard("runs")
     """
 
-    def __init__(self, folder: FilePath, histograms: bool = True) -> None:
+    def __init__(self, folder: FilePath) -> None:
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise ImportError("TensorBoard needs tensorboardX: pip install tensorboardX, or use JSONLines") from error
         self._open: Any = SummaryWriter
         self.folder: str = os.fspath(folder)
-        self.histograms = histograms
 
     def on_train_begin(self, run: Run) -> None:
         """Open the files."""
@@ -293,11 +272,10 @@ class TensorBoard(Callback):
         for key, value in run.numbers.items():
             name = key.removeprefix("validation ")
             self.writer.add_scalar(f"{name}/{'training' if name == key else 'validation'}", value, run.epoch)
-        if self.histograms:
-            for name, parameter in run.model.named_parameters():
-                finite = np.asarray(parameter.data)[np.isfinite(parameter.data)]
-                if finite.size:
-                    self.writer.add_histogram(name.replace(".", "/"), finite, run.epoch)
+        for name, parameter in run.model.named_parameters():
+            finite = np.asarray(parameter.data)[np.isfinite(parameter.data)]
+            if finite.size:
+                self.writer.add_histogram(name.replace(".", "/"), finite, run.epoch)
 
     def on_train_end(self, run: Run) -> None:
         """Flush and close the files."""

@@ -113,37 +113,32 @@ def find_lr(
         with preserved_modes(model), np.errstate(all="ignore"):
             if not model.training:
                 model.train()
-            rates, losses, smooth = _range_test(stepper, loader, np.geomspace(start, end, steps))
+            curve = _range_test(stepper, loader, np.geomspace(start, end, steps))
     finally:
         model.load_state_dict(before[0], allow_nan=True)
         optimizer.load_state_dict(before[1])
         set_rng_state(before[2])
         if hasattr(loader, "load_state_dict"):
             loader.load_state_dict(place)
-    if len(rates) < 5:
-        raise ValueError(
-            f"the loss was {losses[-1] if losses else 'not finite'} after {len(rates)} steps; pass a smaller start"
-        )
-    return LRCurve(np.array(rates), np.array(losses), np.array(smooth), rates[int(np.argmin(smooth))] / 10)
+    if len(curve) < 5:
+        raise ValueError(f"the loss is not finite after {len(curve)} steps; pass a smaller start, or scale the inputs")
+    rates, losses, smooth = np.array(curve).T
+    return LRCurve(rates, losses, smooth, float(rates[np.argmin(smooth)]) / 10)
 
 
-def _range_test(stepper: Stepper, loader: Loader, schedule: Any) -> tuple[list[float], list[float], list[float]]:
+def _range_test(stepper: Stepper, loader: Loader, schedule: Array) -> list[tuple[float, float, float]]:
     """Take a step at every rate; return rates, losses and smooth losses."""
-    rates: list[float] = []
-    losses: list[float] = []
-    smooth: list[float] = []
-    mean = 0.0
-    totals = Totals({}, stepper.loss, stepper.comm)
-    for rate, batch in zip(schedule, itertools.chain.from_iterable(itertools.repeat(loader)), strict=False):
+    curve: list[tuple[float, float, float]] = []
+    mean, least, totals = 0.0, math.inf, Totals({}, stepper.loss, stepper.comm)
+    batches = itertools.chain.from_iterable(itertools.repeat(loader))
+    for t, (rate, batch) in enumerate(zip(schedule.tolist(), batches, strict=False), 1):
         for group in stepper.optimizer.param_groups:
-            group["lr"] = float(rate)
+            group["lr"] = rate
         value = stepper.take(batch, totals, last=True)
-        if not math.isfinite(value):
-            break
         mean = 0.9 * mean + 0.1 * value
-        rates.append(float(rate))
-        losses.append(value)
-        smooth.append(mean / (1 - 0.9 ** len(rates)))
-        if len(rates) > 10 and smooth[-1] > 4 * min(smooth) + 1e-12:
+        smooth = mean / (1 - 0.9**t)
+        if not math.isfinite(value) or (t > 11 and smooth > 4 * least + 1e-12):
             break
-    return rates, losses, smooth
+        least = min(least, smooth)
+        curve.append((rate, value, smooth))
+    return curve

@@ -12,8 +12,8 @@ import optim
 from nn.data import DataLoader, Dataset, Subset, TensorDataset
 from nn.data.distributed import OwnBatches, Shard, check_shard, data_facts, own_shard, piece, sharded
 from nn.ranks import batch_statistics, draw_rows, shared
-from nn.training import BestModel, JSONLines, evaluate, fit
-from nn.training.distributed import RankZeroOnly, callbacks_of, unwrapped
+from nn.training import evaluate, fit
+from nn.training.distributed import unwrapped
 from optim.distributed import Alone, DistributedOptimizer
 
 X = np.random.default_rng(0).normal(size=(23, 3))
@@ -223,11 +223,3 @@ def test_fit_with_invalid_communicator_raises():
     assert unwrapped(DistributedOptimizer(optimizer, alone), None) == (optimizer, alone)
 
 
-def test_files_are_written_by_rank_0_only(tmp_path):
-    model = nn.MLP(3, [2], rng=0)
-    writing, own = [JSONLines(tmp_path / "log"), BestModel(tmp_path / "best.npz")], nn.Monitor(model)
-    for number in (0, 1):
-        kept = callbacks_of(rank(number, 2), [*writing, own])
-        assert kept[2] is own
-        assert [type(c) is RankZeroOnly for c in kept[:2]] == [number == 1] * 2
-    RankZeroOnly().load_state_dict({"value": 1.0})

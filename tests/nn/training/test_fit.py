@@ -556,7 +556,7 @@ def test_log_is_a_line_of_json_per_epoch(tmp_path):
 
 
 def test_log_spells_out_what_json_lacks(tmp_path):
-    log = JSONLines(tmp_path / "log.jsonl", every=1)
+    log = JSONLines(tmp_path / "log.jsonl")
     model, *rest = parts(optimizer=optim.SGD, lr=1e200)
     with pytest.warns(RuntimeWarning), np.errstate(all="ignore"):
         quiet(model, *rest, TRAIN, epochs=3, callbacks=log, rng=0)
