@@ -4,7 +4,6 @@ import copy
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 

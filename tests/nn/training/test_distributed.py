@@ -221,5 +221,3 @@ def test_fit_with_invalid_communicator_raises():
     optimizer = optim.SGD(model.parameters())
     alone = Alone()
     assert unwrapped(DistributedOptimizer(optimizer, alone), None) == (optimizer, alone)
-
-
