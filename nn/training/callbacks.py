@@ -62,6 +62,9 @@ class _BestEpoch(Callback):
     """Base of the callbacks that follow the best value of a measurement over the epochs."""
 
     restore: bool = False
+    value: float
+    epoch: int
+    kept: State | None  # the parameters of the best epoch, if `restore`
 
     def __init__(self, watch: str | None, mode: str | None, min_delta: float) -> None:
         if mode not in (None, "min", "max"):
@@ -98,9 +101,8 @@ class _BestEpoch(Callback):
 
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
-        self.value: float = float(state_dict["value"])
-        self.epoch: int = int(state_dict["epoch"])
-        self.kept: State | None = state_dict.get("kept")  # the parameters of the best epoch, if `restore`
+        self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
+        self.kept = state_dict.get("kept")
 
 
 class EarlyStopping(_BestEpoch):
