@@ -39,7 +39,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
@@ -227,12 +227,10 @@ def _restore(part: Any, saved: Saved) -> None:
         part.load_state_dict(state)
 
 
-if TYPE_CHECKING:
-    from zipfile import ZipInfo
-
 FORMAT, VERSION, MANIFEST = "chainrule checkpoint", 1, "checkpoint.json"
 NUMBERS = "biufc"
 DEEPEST = 60
+FOREIGN = "(files of other programs may contain unsafe code, and are not opened; nn.exchange reads weights)"
 
 
 class CheckpointError(ValueError):
@@ -300,18 +298,25 @@ def _coded(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
     if isinstance(value, float) and not isinstance(value, np.generic):
         return value if math.isfinite(value) else {"$float": str(value)}
     if isinstance(value, (np.ndarray, np.generic)):
-        return _placed(value, place, arrays)
+        if value.dtype.kind not in NUMBERS or value.dtype.metadata:
+            raise ValueError(
+                f"{_shown(place)} has dtype {value.dtype}; arrays of objects, text and records are unsafe to load and "
+                "are not saved; use lists of strings or numbers instead"
+            )
+        if isinstance(value, np.generic):
+            return {"$number": [value.dtype.str, value.tobytes().hex()]}
+        name = "/".join(re.sub(r"[^A-Za-z0-9._-]|^\.+", "_", str(part)) for part in place) + ".npy"
+        if len(name) > 200 or name in arrays:  # 1 and "1" may both be keys of a dict
+            name = f"array-{len(arrays)}.npy"
+        arrays[name] = value.view(np.ndarray)
+        return {"$array": name}
     if len(place) > DEEPEST:
         raise ValueError(f"{_shown(place[:3])}... is nested more than {DEEPEST} deep, or contains itself")
     if isinstance(value, Mapping):
         if all(isinstance(key, str) for key in value) and not (len(value) == 1 and next(iter(value)).startswith("$")):
             return {key: _coded(part, (*place, key), arrays) for key, part in value.items()}
-        return {
-            "$items": [
-                [_coded(key, (*place, "key"), arrays), _coded(part, (*place, key), arrays)]
-                for key, part in value.items()
-            ]
-        }
+        items = enumerate(value.items())
+        return {"$items": [[_coded(part, (*place, i, j), arrays) for j, part in enumerate(pair)] for i, pair in items]}
     if isinstance(value, (list, tuple)):
         parts = [_coded(part, (*place, i), arrays) for i, part in enumerate(value)]
         return parts if isinstance(value, list) else {"$tuple": parts}
@@ -320,26 +325,6 @@ def _coded(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
         f"{_shown(place)} is a {type(value).__name__}, which checkpoints do not support{hint}; supported are scalars, "
         "strings, None, arrays, dicts, lists, tuples, generators, and objects with state_dict() as separate parts"
     )
-
-
-def _placed(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> dict[str, Any]:
-    """Add an array to `arrays` and return a reference to it; a NumPy scalar is written in hexadecimal."""
-    if value.dtype.kind not in NUMBERS or value.dtype.metadata:
-        raise ValueError(
-            f"{_shown(place)} has dtype {value.dtype}; arrays of objects, text and records are unsafe to load and are "
-            "not saved; use lists of strings or numbers instead"
-        )
-    if isinstance(value, np.generic):
-        return {"$number": [value.dtype.str, value.tobytes().hex()]}
-    name = "/".join(re.sub(r"[^A-Za-z0-9._-]|^\.+$", _escaped, str(part)) for part in place) + ".npy"
-    if len(name) > 200 or name in arrays:  # 1 and "1" may both be keys of a dict
-        name = f"array-{len(arrays)}.npy"
-    arrays[name] = value.view(np.ndarray)
-    return {"$array": name}
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
 
 def _shown(place: tuple[Any, ...]) -> str:
@@ -390,33 +375,22 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         import zipfile
 
-        self.size = file.seek(0, os.SEEK_END)
+        size = file.seek(0, os.SEEK_END)
         file.seek(0)
         start = file.read(8)
         if not zipfile.is_zipfile(file):
-            raise CheckpointError(f"not a checkpoint, or a truncated one: {_kind(start)}")
+            raise CheckpointError(f"not a checkpoint, or a truncated one: it begins with {start!r} {FOREIGN}")
         self.archive = zipfile.ZipFile(file)
         members = self.archive.infolist()
-        self.members: dict[str, ZipInfo] = {member.filename: member for member in members}
-        self.refuse_foreign()
+        self.members: dict[str, Any] = {member.filename: member for member in members}
+        if MANIFEST not in self.members:
+            named = ", ".join([*self.members][:3])
+            raise CheckpointError(f"not a checkpoint: a zip file of {len(members)} members, {named} {FOREIGN}")
         claimed = sum(member.file_size for member in members)
-        if claimed > self.size or len(self.members) < len(members):
+        if claimed > size or len(self.members) < len(members):
             raise CheckpointError(
-                f"a damaged or forged file: its members claim {claimed:,} bytes, but the file has {self.size:,}"
+                f"a damaged or forged file: its members claim {claimed:,} bytes, but the file has {size:,}"
             )
-        self.unread = set(self.members) - {MANIFEST}
-
-    def refuse_foreign(self) -> None:
-        """Raise a CheckpointError that describes a zip without our manifest."""
-        if MANIFEST in self.members:
-            return
-        names = list(self.members)
-        what = f"it is a zip file of {len(names)} members: {', '.join(names[:3])}"
-        if any(name.endswith(".pkl") for name in names):
-            what = "it contains pickled code, which is unsafe (PyTorch's .pt?); exchange weights by nn.exchange instead"
-        elif names and all(name.endswith(".npy") for name in names):
-            what = "it is the .npz file of another program; read it with numpy.load, and use load_state_dict"
-        raise CheckpointError(f"not a checkpoint: no member {MANIFEST}; {what}")
 
     def trees(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values, and their description."""
@@ -429,8 +403,6 @@ class _Reader:
                 f"it has format version {version}, and this program reads versions up to {VERSION}; upgrade chainrule"
             )
         values, about = ({key: self.decoded(part) for key, part in manifest[n].items()} for n in ("values", "about"))
-        if self.unread:
-            raise CheckpointError(f"damaged or forged: unused members {sorted(self.unread)[:5]}")
         return values, about
 
     def contents(self, name: str) -> bytes:
@@ -473,19 +445,5 @@ class _Reader:
         claimed, there = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
         if min(shape, default=0) < 0 or claimed != there:
             raise CheckpointError(f"array {name!r} of shape {shape} claims {claimed:,} bytes but has {there:,}")
-        self.unread.discard(name)
         order: Literal["C", "F"] = "F" if fortran else "C"
         return np.ndarray(shape, dtype, data, stream.tell(), order=order).copy(order)
-
-
-def _kind(start: bytes) -> str:
-    """Describe a file that is not a zip by its first bytes."""
-    if not start:
-        return "the file is empty"
-    if start[:2] == b"PK":
-        return "the end of the file is missing"
-    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
-        return "it is a pickle, which is unsafe and was not opened"
-    if start[:6] == b"\x93NUMPY":
-        return "it is a single array; read it with numpy.load"
-    return f"it begins with {start!r}"

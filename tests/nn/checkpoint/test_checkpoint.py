@@ -372,12 +372,12 @@ def test_flipped_bit_raises_or_changes_nothing(saved):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "the file is empty"),
+        (b"", "it begins with b''"),
         (b"step = 3\n", "it begins with b'step"),
-        (pickle.dumps(Bomb()), "pickle, which is unsafe"),
+        (pickle.dumps(Bomb()), "unsafe"),
         (b"\x80", "it begins with"),
-        (npy({"descr": "<f8", "fortran_order": False, "shape": (0,)}), "single array"),
-        (b"PK\x03\x04 and no end", "the end of the file is missing"),
+        (npy({"descr": "<f8", "fortran_order": False, "shape": (0,)}), "NUMPY"),
+        (b"PK\x03\x04 and no end", "truncated"),
     ],
 )
 def test_other_file_types_are_named_in_the_error(saved, content, words):
@@ -389,10 +389,10 @@ def test_other_file_types_are_named_in_the_error(saved, content, words):
 def test_another_programs_archive_raises(saved):
     path, parts = saved
     np.savez(path, weight=np.zeros(3))
-    refused(path, parts, "not a checkpoint", "the .npz file of another program", "numpy.load")
+    refused(path, parts, "not a checkpoint", "weight.npy", "other programs")
     np.savez(path, weight=np.array([Bomb()], dtype=object))
     refused(path, parts, "not a checkpoint")
-    for name, words in (("archive/data.pkl", "pickled code, which is unsafe"), ("readme.txt", "readme.txt")):
+    for name, words in (("archive/data.pkl", "unsafe"), ("readme.txt", "readme.txt")):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(name, pickle.dumps(Bomb()))
         refused(path, parts, "not a checkpoint", words)
@@ -465,8 +465,8 @@ def test_zip_bomb_raises_before_decompression(saved):
         (lambda m: m.update(format="recipe"), ("not a checkpoint",)),
         (lambda m: m.pop("values"), ("values",)),
         (lambda m: m.update(values=[]), ()),
-        (lambda m: m.update(values={}), ("unused members",)),
-        (lambda m: m["values"].update(model=3), ("unused members",)),
+        (lambda m: m.update(values={}), ("description of its parts",)),
+        (lambda m: m["values"].update(model=3), ("model was saved from a MLP",)),
         (lambda m: m["about"].pop("step"), ("description of its parts",)),
         (lambda m: m["about"].update(step={}), ("description of its parts",)),
         (lambda m: m["about"].update(step=3), ("description of its parts",)),

@@ -130,16 +130,16 @@ def test_load_of_another_file_raises_checkpoint_error(saved):
     path, into = saved
     whole = path.read_bytes()
     contents = {
-        "the end of the file is missing": whole[:-50],
-        "the file is empty": b"",
+        "truncated": whole[:-50],
+        "begins with b''": b"",
         "begins with b'step": b"step = 3\n",
-        "pickle, which is unsafe": pickle.dumps(Bomb()),
+        "unsafe": pickle.dumps(Bomb()),
     }
     for words, content in contents.items():
         path.write_bytes(content)
         refused(path, into, "not a checkpoint", words)
     np.savez(path, weight=np.zeros(3))
-    refused(path, into, "not a checkpoint", "another program")
+    refused(path, into, "not a checkpoint", "other programs")
     refused(path.parent, into, "not a checkpoint", "directory")
 
 
