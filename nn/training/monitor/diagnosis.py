@@ -7,7 +7,7 @@ are rules of thumb, explained in comments.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -50,14 +50,11 @@ class Verdict:
         return f"{self.kind.capitalize()}{where}: {self.evidence}.\n  Cure: {self.cure}."
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Report:
-    """All findings about a training, worst first.
+class Report(list[Verdict]):
+    """All findings about a training, worst first; empty if nothing is alarming.
 
     Attributes
     ----------
-    verdicts : list of Verdict
-        The findings; empty if nothing is alarming.
     kinds : list of str
         Their kinds.
     summary : str
@@ -72,27 +69,25 @@ class Report:
     False
     """
 
-    verdicts: list[Verdict]
-    summary: str
+    def __init__(self, verdicts: Iterable[Verdict], summary: str) -> None:
+        super().__init__(verdicts)
+        self.summary: str = summary
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The findings as a plain list."""
+        return list(self)
 
     @property
     def kinds(self) -> list[str]:
         """The kinds of the findings."""
-        return [verdict.kind for verdict in self.verdicts]
+        return [verdict.kind for verdict in self]
 
     def __contains__(self, kind: object) -> bool:
         return kind in self.kinds
 
-    def __iter__(self) -> Iterator[Verdict]:
-        return iter(self.verdicts)
-
-    def __len__(self) -> int:
-        return len(self.verdicts)
-
     def __str__(self) -> str:
-        if not self.verdicts:
-            return f"No problems detected in {self.summary}"
-        return "\n".join([f"In {self.summary}", *map(str, self.verdicts)])
+        return "\n".join([f"In {self.summary}", *map(str, self)]) if self else f"No problems detected in {self.summary}"
 
     def __repr__(self) -> str:
         return f"Report({', '.join(self.kinds) or 'no problems'})"
@@ -118,9 +113,8 @@ class Evidence:
         finite = self.losses[np.isfinite(self.losses)]
         self.finite = finite
         few = max(1, min(len(finite) // 10, 50))
-        self.first: float = float(np.median(finite[:few])) if len(finite) else math.nan
-        self.last: float = float(np.median(finite[-few:])) if len(finite) else math.nan
-        self.start: float = float(finite[0]) if len(finite) else math.nan
+        ends = (finite[:1], finite[:few], finite[-few:])
+        self.start, self.first, self.last = (float(np.median(part)) if len(part) else math.nan for part in ends)
         self.least: float = monitor.least_loss
 
     def norms(self, row: int, samples: list[Sample] | None = None) -> Array:
@@ -303,15 +297,16 @@ def never_updates(e: Evidence) -> Finding:
         return None
     used = np.any([s.used for s in e.samples], axis=0)
     slopes = np.max([s.norm[1] for s in e.samples], axis=0)
-    held = e.monitor.held
+    optimizer = e.monitor.optimizer
+    held = None if optimizer is None else {id(p) for group in optimizer.param_groups for p in group["params"]}
     reasons = []
     for i in still:
-        name = e.names[i]
-        if not e.monitor.parameters[i].requires_grad:
+        name, parameter = e.names[i], e.monitor.parameters[i]
+        if not parameter.requires_grad:
             reasons.append(f"{name} is frozen (requires_grad=False)")
         elif not used[i]:
             reasons.append(f"{name} never had a gradient: the loss does not use it, or the graph is cut before it")
-        elif not held[i]:
+        elif held is not None and id(parameter) not in held:
             reasons.append(f"{name} has a gradient, but the optimizer does not hold it")
         elif slopes[i] == 0:
             reasons.append(f"the gradient of {name} is exactly 0")

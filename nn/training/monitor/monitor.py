@@ -166,14 +166,6 @@ class Monitor:
         self._before = [p.data for p in self.parameters]
         self._arm()
 
-    @property
-    def held(self) -> list[bool]:
-        """For each parameter, True if the optimizer holds it or there is none."""
-        if self.optimizer is None:
-            return [True] * len(self.names)
-        held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-        return [id(p) in held for p in self.parameters]
-
     # ------------------------------------------------------------------------------------------------ sampling
 
     def step(self, loss: Operand, closure: Callable[[], object] | None = None) -> None:
@@ -214,11 +206,15 @@ class Monitor:
 
     def state_dict(self) -> State:
         """Return all measurements, so that the report of a resumed training covers all of it."""
-        return packed(self)
+        groups = itertools.groupby(self.samples, key=lambda sample: tuple(sample.layers))
+        tables = [_stacked([vars(sample) for sample in group]) for _, group in groups]
+        return {**{name: getattr(self, name) for name in PLAIN}, "samples": tables}
 
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
-        vars(self).update(unpacked(state_dict))
+        vars(self).update(state_dict)
+        tables = state_dict["samples"]
+        self.samples = [Sample(**_row(table, i)) for table in tables for i in range(len(table["step"]))]
         self.close()
         if len(self.losses) % self.every == 0:
             self._arm()
@@ -297,55 +293,21 @@ class Monitor:
         bad = [name for name, p in zip(self.names, self._before, strict=True) if not np.isfinite(p).all()]
         if bad:
             return f"{bad[0]} contained nan or inf before this step: the gradient of an earlier step was not finite"
-        if closure is None:
-            return ""
-        kept = [(p.data, p.grad) for p in self.parameters]
+        kept = [(p, p.data, p.grad) for p in self.parameters]
         try:
             for p, before in zip(self.parameters, self._before, strict=True):
                 p.data = before
             with detect_anomaly():
-                closure()
+                if closure is not None:
+                    closure()
         except FloatingPointError as error:
             return str(error)
         finally:
-            for p, (data, grad) in zip(self.parameters, kept, strict=True):
+            for p, data, grad in kept:
                 p.data, p.grad = data, grad
         return ""
 
     # ------------------------------------------------------------------------------------------------- reporting
-
-    def series(self, name: str, what: str = "gradient", statistic: str = "norm") -> tuple[Array, Array]:
-        """Return the sampled steps, and a statistic of a parameter or of the output of a module.
-
-        Parameters
-        ----------
-        name : str
-            The name of a parameter, or for outputs of a module.
-        what : {'weight', 'gradient', 'update', 'output'}
-            The array.
-        statistic : {'mean', 'std', 'norm', 'ratio'}
-            'ratio' is the norm of the update over that of the weight.
-
-        Raises
-        ------
-        KeyError
-            If the name is unknown.
-        """
-        if what == "output":
-            seen = [sample for sample in self.samples if name in sample.layers]
-            if not seen:
-                raise KeyError(f"the output of {name!r} was not sampled, only {', '.join(self.layers)}")
-            return np.array([s.step for s in seen]), np.array([s.layers[name][statistic] for s in seen])
-        if name not in self.names:
-            raise KeyError(f"unknown parameter {name!r}; choose from {', '.join(self.names)}")
-        i, row = self.names.index(name), ("weight", "gradient", "update").index(what)
-        if row == 2 and statistic != "norm":
-            raise KeyError("only the norm of updates is stored")
-        ratio = statistic == "ratio"
-        values = [
-            s.norm[2, i] / max(s.norm[0, i], 1e-300) if ratio else getattr(s, statistic)[row, i] for s in self.samples
-        ]
-        return np.array([sample.step for sample in self.samples]), np.array(values)
 
     def histogram(self, name: str, what: str = "output", at: int = -1) -> tuple[Array, Array]:
         """Return counts and bin edges of a parameter, its gradient, or a module's output, in one sample."""
@@ -396,23 +358,7 @@ def _activity(module: Module, a: Array, flat: Array) -> dict[str, Any]:
     return found
 
 
-# ---------------------------------------------------------------------------------------------- the state as few arrays
-
-
-def packed(monitor: Monitor) -> State:
-    """Return the measurements of a monitor, with samples of the same layers in one array per statistic."""
-    groups = itertools.groupby(monitor.samples, key=lambda sample: tuple(sample.layers))
-    return {
-        **{name: getattr(monitor, name) for name in PLAIN},
-        "samples": [_stacked([vars(sample) for sample in group]) for _, group in groups],
-    }
-
-
-def unpacked(state: State) -> State:
-    """Return the attributes of a monitor from its `packed` measurements."""
-    tables = state["samples"]
-    samples = [Sample(**_row(table, i)) for table in tables for i in range(len(table["step"]))]
-    return {**{name: state[name] for name in PLAIN}, "samples": samples}
+# --------------------------------------------------- the samples of the same layers, with an array for each statistic
 
 
 def _stacked(rows: Sequence[State]) -> State:

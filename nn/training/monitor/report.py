@@ -138,13 +138,11 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     low, high = max(some[0] - 1, 0), min(some[-1] + 2, len(counts))
     steps = np.array([s.step for s in seen])
     share = counts[low:high] / counts.sum(axis=0)
-    if len(steps) == 1:
-        bounds = np.array([steps[0] - 0.5, steps[0] + 0.5])
-    else:
-        bounds = np.concatenate([steps, [2 * steps[-1] - steps[-2]]])
+    bounds = [*steps, 2 * steps[-1] - steps[-2]] if len(steps) > 1 else [steps[0] - 0.5, steps[0] + 0.5]
     axes.pcolormesh(bounds, np.arange(low, high + 1), share**0.5, cmap="Blues", vmin=0, vmax=1, rasterized=True)
     middles = np.linspace(low, high - 1, 5).astype(int)
-    axes.set_yticks([i + 0.5 for i in middles], [short((edges[i] + edges[i + 1]) / 2) for i in middles], fontsize=8)
+    places = [(edges[i] + edges[i + 1]) / 2 for i in middles]
+    axes.set_yticks(middles + 0.5, [f"{x:.2g}" if abs(x) >= 1e-9 else "0" for x in places], fontsize=8)
     last = seen[-1].layers[name]
     note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
     note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
@@ -157,22 +155,8 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
         axes.set_ylabel("outputs")
 
 
-def short(number: float) -> str:
-    """Format a number in few characters.
-
-    Examples
-    --------
-    >>> short(0.0000001), short(-1.2345), short(1e-12)
-    ('1e-07', '-1.2', '0')
-    """
-    return "0" if abs(number) < 1e-9 else f"{number:.2g}"
-
-
 # ------------------------------------------------------------------------------------------------------------- the page
 
-
-if TYPE_CHECKING:
-    from .monitor import Monitor
 
 STYLE = """
 :root{color-scheme:light}
@@ -208,7 +192,7 @@ def verdicts(report: Report) -> str:
     """Return the findings as HTML."""
     e = html.escape
     head = f'<p class="summary">{e(report.summary)}</p>'
-    if not report.verdicts:
+    if not report:
         return head + '<div class="verdict good"><b>No problems detected.</b></div>'
     found = [
         f'<div class="verdict"><b>{e(v.kind.capitalize())}</b>{f" ({e(v.where)})" if v.where else ""}: {e(v.evidence)}.'
