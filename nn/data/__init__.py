@@ -20,12 +20,12 @@ from .csv_dataset import CSVDataset, CSVIndex, index_csv
 from .csv_reader import Table, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
-from .mapped import MappedDataset, RawFile
+from .mapped import MappedDataset
 from .prepare import RobustScaler, Standardizer, one_hot, random_split, standardize, train_test_split
 from .sampler import BlockSampler, RandomSampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
-    "BlockSampler", "CSVDataset", "CSVIndex", "DataLoader", "Dataset", "MappedDataset", "RandomSampler", "RawFile",
+    "BlockSampler", "CSVDataset", "CSVIndex", "DataLoader", "Dataset", "MappedDataset", "RandomSampler",
     "RobustScaler", "SequentialSampler", "Standardizer", "Subset", "Table", "TensorDataset", "WeightedRandomSampler",
     "index_csv", "one_hot", "open_npy", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist",
     "standardize", "train_test_split",

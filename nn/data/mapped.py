@@ -2,16 +2,13 @@
 
 import itertools
 import math
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nn.files import existing_file, read_npy_header
-from nn.typing import Array, Batch, DType, FilePath, State
+from nn.typing import Array, Batch, FilePath, State
 from nn.validation import checked_integer
 
 from .dataset import BatchDataset
@@ -22,41 +19,6 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 SHARE = 4  # one mapping may use a quarter of the address space of the process
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """A binary file without a NumPy header, one row after the other.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    dtype : dtype
-        Data type, with the byte order, as in ``">f4"``.
-    shape : tuple of int
-        Shape of one row; ``()`` for a scalar.
-    offset : int
-        Bytes before the first row.
-    rows : int, optional
-        The number of rows; by default all that follow.
-
-    Examples
-    --------
-    >>> RawFile("train-images-idx3-ubyte", "u1", (784,), offset=16).row_bytes
-    784
-    """
-
-    path: FilePath
-    dtype: DType
-    shape: tuple[int, ...] = ()
-    offset: int = 0
-    rows: int | None = None
-
-    @property
-    def row_bytes(self) -> int:
-        """The size of a row in bytes."""
-        return int(math.prod(self.shape) * np.dtype(self.dtype).itemsize)
 
 
 def shard_of(count: int, shard: tuple[int, int]) -> range:
@@ -72,10 +34,8 @@ def shard_of(count: int, shard: tuple[int, int]) -> range:
     """
     if not isinstance(shard, tuple | list) or len(shard) != 2:
         raise TypeError(f"shard must be (rank, size), as in shard=(comm.rank, comm.size), not {shard!r:.60}")
-    rank, size = (
-        checked_integer("MappedDataset", "the rank of a shard", shard[0], 0),
-        checked_integer("MappedDataset", "the size of a shard", shard[1], 1),
-    )
+    rank = checked_integer("MappedDataset", "the rank of a shard", shard[0], 0)
+    size = checked_integer("MappedDataset", "the size of a shard", shard[1], 1)
     if rank >= size:
         raise ValueError(f"shard {rank} of {size} does not exist; ranks count from 0")
     each = -(-count // size)
@@ -88,8 +48,8 @@ class MappedDataset(BatchDataset):
 
     Parameters
     ----------
-    *files : str, Path or RawFile
-        ``.npy`` files of `numpy.save`, or `RawFile`, with the same number of rows; usually inputs and targets.
+    *files : str or Path
+        ``.npy`` files of `numpy.save` with the same number of rows; usually inputs and targets.
     shard : (int, int)
         Rank and size: the set is this one of `size` consecutive parts, and nothing else is mapped.
     mapped : bool, optional
@@ -133,23 +93,21 @@ class MappedDataset(BatchDataset):
     """
 
     def __init__(
-        self,
-        *files: FilePath | RawFile,
-        shard: tuple[int, int] = (0, 1),
-        mapped: bool | None = None,
+        self, *files: FilePath, shard: tuple[int, int] = (0, 1), mapped: bool | None = None,
         transform: Callable[..., Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not files:
             raise ValueError("MappedDataset needs at least one file")
-        found = [file if isinstance(file, RawFile) else _npy(file) for file in files]
-        counts = [_rows(file) for file in found]
+        self._parts = [_Part(file) for file in files]
+        counts = [part.count for part in self._parts]
         if len(set(counts)) > 1:
-            each = ", ".join(f"{os.fspath(f.path)} has {n} rows" for f, n in zip(found, counts, strict=True))
+            each = ", ".join(f"{part.path} has {part.count} rows" for part in self._parts)
             raise ValueError(f"files of one data set need the same number of rows: {each}")
         own = shard_of(counts[0], shard)
         self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
-        fits = _fits(len(own) * sum(file.row_bytes for file in found)) if mapped is None else mapped
-        self._parts = [_Part(file, own, fits) for file in found]
+        fits = _fits(len(own) * sum(part.row_bytes for part in self._parts)) if mapped is None else mapped
+        for part in self._parts:
+            part.open(own, fits)
         self._length = len(own)
         self.transform = transform
 
@@ -166,27 +124,48 @@ class MappedDataset(BatchDataset):
 
 
 class _Part:
-    """Consecutive rows of a file, mapped or read when they are needed."""
+    """Consecutive rows of a ``.npy`` file, mapped or read when they are needed."""
 
-    def __init__(self, file: RawFile, rows: range, mapped: bool) -> None:
-        self.path, self.dtype, self.shape = Path(file.path), np.dtype(file.dtype), tuple(file.shape)
-        self.row_bytes = file.row_bytes
-        self.begin, self.end = (file.offset + row * self.row_bytes for row in (rows.start, rows.stop))
+    rows: Array | None
+
+    def __init__(self, path: FilePath) -> None:
+        self.path = existing_file(path)
+        with self.path.open("rb") as file:
+            try:
+                shape, fortran, self.dtype = read_npy_header(file)
+            except ValueError as error:
+                raise ValueError(f"{path}: not a .npy file ({error})") from None
+            self.begin = file.tell()
+        if self.dtype.kind not in "biufc" or not shape or 0 in shape:
+            raise ValueError(f"{path} has shape {shape} and dtype {self.dtype}; expected numeric rows, at least one")
+        if fortran and len(shape) > 1:
+            raise ValueError(
+                f"{path} is in Fortran order; save it again with np.save(path, np.ascontiguousarray(array))"
+            )
+        self.count, *lengths = shape
+        self.shape = tuple(lengths)
+        self.row_bytes = math.prod(lengths) * self.dtype.itemsize
+        wanted, size = self.count * self.row_bytes, self.path.stat().st_size - self.begin
+        if size < wanted:
+            raise ValueError(f"{path} is truncated: {self.count:,} rows are {wanted:,} bytes, but it has {size:,}")
+
+    def open(self, rows: range, mapped: bool) -> None:
+        """Restrict the part to some rows, and map them if desired."""
+        self.begin, self.end = (self.begin + row * self.row_bytes for row in (rows.start, rows.stop))
         self.mapped = mapped
-        self.rows: Array | None = self._map()
+        self._map()
 
     def __getstate__(self) -> State:
         return {**vars(self), "rows": None}
 
     def __setstate__(self, state: State) -> None:
         vars(self).update(state)
-        self.rows = self._map()
+        self._map()
 
-    def _map(self) -> Array | None:
-        if not self.mapped:
-            return None
-        count = (self.end - self.begin) // self.row_bytes
-        return np.memmap(self.path, self.dtype, "r", self.begin, (count, *self.shape)).view(np.ndarray)
+    def _map(self) -> None:
+        shape = ((self.end - self.begin) // self.row_bytes, *self.shape)
+        mapped = np.memmap(self.path, self.dtype, "r", self.begin, shape) if self.mapped else None
+        self.rows = None if mapped is None else mapped.view(np.ndarray)
 
     def take(self, rows: Array) -> Array:
         """Return some of the rows, in the order given."""
@@ -210,45 +189,6 @@ def _taken(array: Array, rows: Array) -> Array:
     plain = array.ndim > 1 and array.flags.aligned and array.dtype.isnative
     taken: Array = array.take(rows, 0) if plain else array[rows]
     return taken
-
-
-def _npy(path: FilePath) -> RawFile:
-    """Return position, shape and dtype of the rows of a ``.npy`` file."""
-    name = os.fspath(path)
-    with existing_file(path).open("rb") as file:
-        try:
-            shape, fortran, dtype = read_npy_header(file)
-        except ValueError as error:
-            hint = "for raw data, pass RawFile(path, dtype, shape)"
-            raise ValueError(f"{name}: not a .npy file ({error}); {hint}") from None
-        offset = file.tell()
-    if dtype.kind not in "biufc":
-        raise ValueError(f"{name} has dtype {dtype}, which is not numeric")
-    if not shape:
-        raise ValueError(f"{name} is a scalar, but must have one row per sample")
-    if fortran and len(shape) > 1:
-        raise ValueError(f"{name} is in Fortran order; save it again with np.save(path, np.ascontiguousarray(array))")
-    return RawFile(path, dtype, shape[1:], offset, shape[0])
-
-
-def _rows(file: RawFile) -> int:
-    """Return the number of rows in a file."""
-    name = os.fspath(existing_file(file.path))
-    if np.dtype(file.dtype).kind not in "biufc":
-        raise ValueError(f"{name}: unsupported dtype {file.dtype}")
-    if file.row_bytes == 0 or (file.rows is not None and file.rows < 1):
-        raise ValueError(f"{name} is empty: {file.rows or 'its'} rows of shape {file.shape}")
-    size = Path(file.path).stat().st_size - file.offset
-    if file.rows is not None and size < file.rows * file.row_bytes:
-        wanted = f"{file.rows:,} rows are {file.rows * file.row_bytes:,} bytes"
-        raise ValueError(f"{name} is truncated: {wanted}, but it has {size:,}")
-    rows, more = divmod(size, file.row_bytes)
-    if file.rows is None and (rows < 1 or more):
-        raise ValueError(
-            f"{name}: {size:,} bytes after the first {file.offset} are not whole rows of {file.row_bytes} bytes; "
-            "check dtype, shape and offset, or pass rows"
-        )
-    return rows if file.rows is None else file.rows
 
 
 def _fits(size: int) -> bool:

@@ -144,16 +144,10 @@ class Run:
     @contextlib.contextmanager
     def _deferred_interrupt(self) -> Iterator[None]:
         """Let Ctrl-C stop the training after the current step; the second one raises KeyboardInterrupt."""
-
-        def handle(number: int, frame: object) -> None:
-            if self.pressed:
-                raise KeyboardInterrupt
-            self.pressed = True
-
         is_main = threading.current_thread() is threading.main_thread()  # Python allows no handlers in others
         is_deferred = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if is_deferred:
-            signal.signal(signal.SIGINT, handle)
+            signal.signal(signal.SIGINT, self._press)
         try:
             yield
         except KeyboardInterrupt:
@@ -163,6 +157,11 @@ class Run:
         finally:
             if is_deferred:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _press(self, number: int, frame: object) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
 
     def _epochs(self, save_to: Path | None, display: Progress) -> None:
         saved = -math.inf

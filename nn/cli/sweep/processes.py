@@ -22,6 +22,7 @@ from nn.typing import Settings
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Work = Callable[..., Settings]
+Calls = Sequence[tuple[object, ...]]
 LINES_OF_TRACEBACK = 40
 NOT_MEASURED = ("epoch", "lr", "seconds")
 
@@ -41,7 +42,7 @@ def ranks() -> int:
     return max(MPI.COMM_WORLD.Get_size() - 1, 0)
 
 
-def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> Iterator[tuple[int, Settings]]:
+def finished(work: Work, calls: Calls, workers: int) -> Iterator[tuple[int, Settings]]:
     """Call a function in other processes, and yield (index of the call, result) as each one ends.
 
     Parameters
@@ -64,11 +65,7 @@ def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> I
     executor, so that a killed process fails its own call only.
     """
     if ranks():
-        from mpi4py.futures import MPIPoolExecutor
-
-        with MPIPoolExecutor(max_workers=workers) as pool:
-            futures = {pool.submit(work, *arguments): which for which, arguments in enumerate(calls)}
-            yield from ((futures[future], future.result()) for future in as_completed(futures))
+        yield from _finished_by_ranks(work, calls, workers)
         return
     for name in ONE_THREAD:  # read when a worker imports NumPy
         os.environ.setdefault(name, "1")
@@ -98,13 +95,23 @@ def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> I
         yield from ((futures[future], future.result()) for future in as_completed(futures))
     except BaseException:
         threads.shutdown(wait=False, cancel_futures=True)
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()  # its last checkpoint is complete, and is resumed
+        while not all(future.done() for future in futures):  # a thread may be about to start its process
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()  # its last checkpoint is complete, and is resumed
+            time.sleep(0.01)
         raise
     finally:
         threads.shutdown()
         for executor in made:
             executor.shutdown()
+
+
+def _finished_by_ranks(work: Work, calls: Calls, workers: int) -> Iterator[tuple[int, Settings]]:
+    from mpi4py.futures import MPIPoolExecutor
+
+    with MPIPoolExecutor(max_workers=workers) as pool:
+        futures = {pool.submit(work, *arguments): which for which, arguments in enumerate(calls)}
+        yield from ((futures[future], future.result()) for future in as_completed(futures))
 
 
 def _block_interrupt() -> None:
