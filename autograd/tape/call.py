@@ -113,9 +113,13 @@ class Call:
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""
-        found = self.executor.run(*inputs, *[x._value for x in self._leaves])
+        found = self.executor.run(*self._data(inputs))
         self._store(found, sources)
         return self._result(found)
+
+    def _data(self, inputs: Sequence[Data]) -> Sequence[Data]:
+        """Return the data of all inputs of the program."""
+        return [*inputs, *[x._value for x in self._leaves]]
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself."""

@@ -190,6 +190,10 @@ class Compiled(Programs, Recorded):
         return self.function(*args, **kwargs)
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
+        return mapped(detached, self.computed(*args, **kwargs), dataclasses=True)
+
+    def computed(self, /, *args: Tree, **kwargs: Tree) -> Tree:
+        """Return the result of the function with its graph, after the backward pass of a loss."""
         try:
             with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
                 result = self._call(args, kwargs)
@@ -201,7 +205,7 @@ class Compiled(Programs, Recorded):
         if current_mode() and isinstance(first, Node) and has_variables(first):
             check_loss(first)
             backward(first)
-        return mapped(_detached, result, dataclasses=True)
+        return result
 
     def again(self, function: Function) -> Compiled:
         """Return another compiled function, such as a transform of this one."""
@@ -215,5 +219,6 @@ class _Methods(dict[Compiled, Compiled]):
         return _Methods, ()
 
 
-def _detached(x: Operand) -> Operand:
+def detached(x: Operand) -> Operand:
+    """Return a node without its graph; anything else unchanged."""
     return leaf(type(x), x._value) if isinstance(x, Node) else x

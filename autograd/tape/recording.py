@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import pickle
 import random
@@ -76,25 +77,30 @@ class Recording(Watch):
         The guards that depend on inputs only, and are evaluated before anything is drawn or counted.
     guards : list of (callable, tuple, object)
         Functions of Python state such as a module's training mode, their arguments, and what they returned.
+    options : set of Node or None
+        The options of an optimizer whose rule is recorded, which may branch on them, and on other floats with a guard.
     """
 
     records_all = True
 
-    def __init__(self, grad_enabled: bool = True, other: Recording | None = None) -> None:
+    def __init__(self, grad_enabled: bool = True) -> None:
         self.grad_enabled = grad_enabled
-        self.effects: list[Node] = [] if other is None else other.effects
-        self.first: list[Node] = [] if other is None else other.first
-        self.guards: list[tuple[Function, tuple[Tree, ...], object]] = [] if other is None else other.guards
-        self._answers: dict[Hashable, object] = {} if other is None else other._answers
-        self._made: set[Node] = set() if other is None else other._made
-        self._is_alone: bool = threading.active_count() == 1 if other is None else other._is_alone
-        self.float_notes: Notes = Value.plain._replace(recording=object()) if other is None else other.float_notes
+        self.effects: list[Node] = []
+        self.first: list[Node] = []
+        self.guards: list[tuple[Function, tuple[Tree, ...], object]] = []
+        self.options: set[Node] | None = None
+        self.float_notes: Notes = Value.plain._replace(recording=object())
+        self._answers: dict[Hashable, object] = {}
+        self._made: set[Node] = set()
+        self._is_alone: bool = threading.active_count() == 1
         # The states of the two global generators: when recording began, and after the last callback.
-        self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
+        self._generators: list[bytes] = [_global_generators()] * 2
 
     def with_grad(self, enabled: bool) -> Recording:
         """Return the same recording with or without gradients."""
-        return Recording(enabled, self)
+        other = copy.copy(self)
+        other.grad_enabled = enabled
+        return other
 
     def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
         """Call a function now and in each replay; its result is a node unless it is None."""
@@ -250,8 +256,12 @@ class Recording(Watch):
             "compiled function, and write no backward()"
         )
 
-    def on_read(self, node: Node, how: str) -> NoReturn:
-        """Refuse to give the data of a node to Python."""
+    def on_read(self, node: Node, how: str) -> None:
+        """Refuse to give the data of a node to Python, except the truth value of a float to an optimizer's rule."""
+        if self.options is not None and type(node._value) is float and how.startswith("the truth"):
+            if node not in self.options:
+                self.guard(_is_true, (node,))
+            return
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
             f"{_here()}cannot read {how} of {what} while autograd.compile() records: a replay repeats operations and "
@@ -259,20 +269,6 @@ class Recording(Watch):
             "autograd.extend.guard(function, node), pass data to Python with autograd.extend.callback(function, node), "
             "or move it out of the compiled function"
         )
-
-
-class PureRecording(Recording):
-    """Refuses callbacks, before they are called, for a function that may be called any number of times."""
-
-    def with_grad(self, enabled: bool) -> PureRecording:
-        """Return the same recording with or without gradients."""
-        return PureRecording(enabled, self)
-
-    def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
-        """Raise NotReplayable, except for a guard."""
-        if kind is not Guard:
-            raise NotReplayable(f"the function calls back {getattr(function, '__name__', 'a function')}")
-        return super().callback(function, args, kind)
 
 
 class _Part(Watch):
@@ -303,6 +299,10 @@ class _Part(Watch):
     def observe(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         self.use(flatten(args)[0])
         return super().observe(function, args)
+
+
+def _is_true(x: float) -> bool:
+    return x != 0.0
 
 
 def _here() -> str:

@@ -10,47 +10,19 @@ from typing import Any, overload
 import numpy as np
 
 from autograd.graph import Node
-from autograd.recording import NotReplayable, raw_data, settled_mode
+from autograd.recording import settled_mode
 from autograd.transforms.functional import hessian_product
-from autograd.transforms.nested import flatten
+from autograd.transforms.nested import flatten, mapped
 from autograd.typing import Array, Function, Tree
 
-from .call import Call
-from .compiled import Compiled, Programs
+from .compiled import Compiled, Programs, detached
 from .executor import has_numba
-from .recording import PureRecording, RecordingError
+from .recording import RecordingError
 from .signature import Arguments
 from .step_call import StepCall, Transform
 
 LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
 LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
-
-
-class _Gradients(Compiled):
-    """Compiled gradients for an optimizer that also needs products with the Hessian, from another run of the function.
-
-    A function with callbacks, which another run would repeat, is computed eagerly, and `loss` is the root of its graph.
-    """
-
-    _is_eager: bool = False
-    loss: Node | None = None
-
-    def _recorded(self, arguments: Arguments) -> Call:
-        try:
-            return Call(self.function, arguments, PureRecording())
-        except NotReplayable:
-            self._is_eager = True
-            raise
-
-    def _replayed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool) -> Tree:
-        if self._is_eager:
-            return self._eagerly(args, kwargs)
-        return super()._replayed(args, kwargs, grad_enabled)
-
-    def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        result = super()._call(args, kwargs)
-        self.loss = _loss_of(result)
-        return result
 
 
 class CompiledStep(Programs):
@@ -83,8 +55,7 @@ class CompiledStep(Programs):
         super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform
-        self._gradients = (_Gradients if getattr(optimizer, "needs_product", "") else Compiled)(function)
-        self._products = Compiled(self._multiplied)
+        self._gradients = Compiled(function)
         self.updated: set[Node] = set()
         self._layout: int = -1
         self._is_recordable = False
@@ -111,25 +82,22 @@ class CompiledStep(Programs):
         return self._is_recordable
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        """Let the optimizer step, with compiled gradients and products with the Hessian, and restore `.grad`."""
+        """Let the optimizer step, with compiled gradients unless it needs their graph, and restore `.grad`."""
         parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
         held, results = [p.grad for p in parameters], list[Tree]()
 
         def closure() -> Any:
             self.optimizer.zero_grad()
-            results.append(self._gradients(*args, **kwargs))
+            needs_product = getattr(self.optimizer, "needs_product", "")
+            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
+            results.append(mapped(detached, result, dataclasses=True))
             if self._transform is not None:
                 given = {p: p.grad for p in parameters if p.grad is not None}
                 for p, g in dict[Any, Any](self._transform(given)).items():
                     p.grad = g
             self.updated.update([p for p in parameters if p.grad is not None])
-            loss = _loss_of(results[-1])
-            if not isinstance(self._gradients, _Gradients):
-                return loss
-            root, self._gradients.loss = self._gradients.loss, None
-            if root is not None:
-                return loss, hessian_product(root, self.optimizer.parameters)
-            return loss, lambda v: [raw_data(h) for h in self._products(args, kwargs, tuple(v))]
+            loss = _loss_of(result)
+            return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
 
         try:
             if getattr(self.optimizer, "needs_closure", False):
@@ -141,10 +109,6 @@ class CompiledStep(Programs):
             for p, g in zip(parameters, held, strict=True):
                 p.grad = g
         return results[0]
-
-    def _multiplied(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], vectors: tuple[Any, ...]) -> list[Any]:
-        """Return the products of the Hessian of the loss."""
-        return hessian_product(_loss_of(self.function(*args, **kwargs)), self.optimizer.parameters)(vectors)
 
     def _recorded(self, arguments: Arguments) -> StepCall:
         program = StepCall(self.function, arguments, self.optimizer, self._transform)

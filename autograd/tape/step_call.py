@@ -3,14 +3,16 @@
 import copy
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import setitem
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from operator import itemgetter, setitem
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from autograd.graph import CHANGED, Node, topological_order
 from autograd.recording import NotReplayable, watching
+from autograd.tensor import Tensor
+from autograd.transforms.nested import flatten
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
 from autograd.variable import leaf
@@ -19,7 +21,6 @@ from .call import Call
 from .program import Program
 from .recording import Recording
 from .signature import Arguments
-from .update import Options, RuleRecording, Update, of_kind, scalars_of
 
 Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent]]
 
@@ -27,9 +28,9 @@ Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent
 class StepCall(Call):
     """A recorded training step.
 
-    The program has more inputs than that of a `Call`: vectors of parameters and arrays of states before the arguments;
-    step counts, floats of states, values that the vectors share, and options after them.  All but the options are
-    replaced by results after the outputs.
+    The program has more inputs than that of a `Call`: before the arguments its *memory* (for each vector of parameters
+    the vector, its state and its step count, then the values that all vectors share), after them the options.  The
+    results after the outputs replace the memory.
 
     Parameters
     ----------
@@ -56,86 +57,83 @@ class StepCall(Call):
     def __init__(self, function: Function, arguments: Arguments, optimizer: Any, transform: Transform | None) -> None:
         self.optimizer: Any = optimizer
         self._transform = transform
-        self._memory: list[Array] = []  # vectors of parameters, each followed by the arrays of its state
         # `CHANGED` and the number of steps when the machine had taken the last step, with the present options.
         self._placed: object = None
         self._steps: int = -1
         super().__init__(function, arguments, Recording())
-        for update in self.updates:
-            update.before.clear()  # which keep the recorded graph alive
-            update.after.clear()
+        for vector in self._vectors:
+            vector.nodes.clear()  # which keep the recorded graph alive
+        for options in self._options:
+            options.nodes.clear()
 
     def _program(
         self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
     ) -> Program:
         if not gradients:
             raise RuntimeError("the loss of a training step depends on no variable: return a loss first")
-        owned, rules = set(self.optimizer.parameters), RuleRecording(recording)
+        optimizer, first = self.optimizer, self.optimizer.param_groups[0]
+        owned, guards = {*optimizer.parameters}, len(recording.first)
         gradients = {p: g for p, g in gradients.items() if p in owned}
+        shared = {name: first[name] for name, value in optimizer.shared.items() if isinstance(value, float)}
+        shared = {name: leaf(Value, value, False, name) for name, value in shared.items()}
+        self._options = [Options(group, shared) for group in optimizer.param_groups]
+        options = [x for own in self._options for x in own.inputs]
+        rules = recording.with_grad(False)
+        rules.options = {*options}
         with watching(rules):
             if self._transform is not None:
                 gradients = dict(self._transform(gradients))
-            checks = [(g * 0.0).sum() for g in gradients.values()] if self.optimizer.skip_nonfinite else []
-            shared, new_shared = self._record_updates(gradients, rules)
-            replaced = dict(itertools.chain.from_iterable(update.views().items() for update in self.updates))
-        self.branches: bool = rules.branches
+            checks = [(g * 0.0).sum() for g in gradients.values()] if optimizer.skip_nonfinite else []
+            new = self._updated(gradients, shared)
+            views = dict(itertools.chain.from_iterable(vector.views() for vector in self._vectors))
+        # The rule branches on step counts and floats of states, but not on options, which must stay zero or nonzero.
+        self.branches: bool = len(recording.first) > guards
         self.members: list[Node] = [*gradients]
         self._states += [(p, True, p.notes.hooks, None, None) for p in gradients]
         self._skippable = self.members if checks else []
-        before = [x for update in self.updates for x in update.before]
-        after = [x for update in self.updates for x in update.after]
-        results = [*outputs, *checks, *of_kind(after, False), *of_kind(after, True), *new_shared.values()]
+        before, _, _ = flatten([[vector.nodes for vector in self._vectors], [*shared.values()]])
+        after, _, self._rebuilt = flatten(new)
+        first_given = len(before)
+        results = [*outputs, *checks, *after]
+        # What is computed from floats may fail, and therefore comes before memory changes.
         order = topological_order(*[x for x in results if isinstance(x, Node)])
-        arrays, floats = of_kind(before, False), [*of_kind(before, True), *shared.values()]
-        options = [x for own in self._options for x in own.used({*order}, rules.options)]
-        names = [*[x.name for x in arrays], *given.names, *[x.name for x in (*floats, *options)]]
-        effects = [*recording.effects, *scalars_of(order, rules.scalars)]
-        inputs = [*arrays, *given.nodes, *floats, *options]
-        program = Program(inputs, results, len(outputs), effects, names, replaced=replaced)
-        self._flats = [update.flat for update in self.updates]
+        effects = [*recording.effects, *[x for x in order if x.op is not None and type(x._value) is float]]
+        inputs = [*before, *given.nodes, *options]
+        names = [*[x.name for x in before], *given.names, *[x.name for x in options]]
+        program = Program(inputs, results, len(outputs), effects, names, replaced=views)
+        self._flats = [vector.flat for vector in self._vectors]
         self._shared = [*shared]
-        self._has_floats = len(floats) > len(self.updates)
-        first, last = len(arrays), len(arrays) + len(given.nodes)
-        self._numbers = [*range(first, last), *program.leaves]
-        self._is_in_place = not checks and all(update.is_steady for update in self.updates)
+        self._has_floats = sum(isinstance(x, Value) for x in before) > len(self._vectors)
+        self._numbers = [*range(first_given, first_given + len(given.nodes)), *program.leaves]
+        self._is_in_place = not checks and all(vector.is_steady for vector in self._vectors)
         if self._is_in_place:
-            numbers = [*range(first), *range(last, last + len(floats))]
-            program.repeated = {number: i for i, number in enumerate(numbers, len(outputs))}
+            program.repeated = {i: len(outputs) + i for i in range(len(before))}
         return program
 
-    def _record_updates(
-        self, gradients: Mapping[Node, Cotangent], rules: RuleRecording
-    ) -> tuple[dict[str, Node], dict[str, Any]]:
-        """Record the update of every vector, and return the values that all vectors share before and after the step."""
-        optimizer, first = self.optimizer, self.optimizer.param_groups[0]
-        shared: dict[str, Node] = {
-            name: leaf(Value, first[name], False, name)
-            for name, value in optimizer.shared.items()
-            if isinstance(value, float)
-        }
-        self._options = [Options(group, shared) for group in optimizer.param_groups]
-        nodes = {id(options.group): {**options.nodes, **shared} for options in self._options}
+    def _updated(self, gradients: Mapping[Node, Cotangent], shared: dict[str, Node]) -> list[Any]:
+        """Record the update of every vector; return all vectors with their states, and the shared values."""
+        optimizer, terms = self.optimizer, []
         with watching(False):  # the optimizer reads parameters
             moving = optimizer.moving(gradients.__contains__)
-            self.updates: list[Update] = [Update(flat, optimizer, group) for flat, group in moving]
-        if not self.updates:
+            self._vectors = [Vector(flat, optimizer, group) for flat, group in moving]
+        if not moving:
             raise RuntimeError(
                 f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
                 "parameters of the model that the loss uses"
             )
-        rules.options.update((x, False) for own in self._options for x in own.leaves if isinstance(x, Node))
-        rules.scalars.update(rules.options, shared.values(), *[of_kind(update.before, True) for update in self.updates])
-        terms = []
-        for update, (flat, group) in zip(self.updates, moving, strict=True):
+        groups = {id(own.group): {**own.nodes, **shared} for own in self._options}
+        for vector, (flat, group) in zip(self._vectors, moving, strict=True):
             g = flat.joined([gradients[p] for p in flat.members])
             if isinstance(g, Node) and not g.name:
                 g.name = "gradient"
-            vector, t, *state = update.before
-            terms.append((vector, g, tuple(state), nodes[id(group)], t))
-        new_shared: dict[str, Any] = optimizer.shared_values(nodes[id(first)], terms)
-        for update, (*given, options, t) in zip(self.updates, terms, strict=True):
-            update.record(*optimizer.updated(*given, {**options, **new_shared}, t))
-        return shared, new_shared
+            values, *state, t = vector.nodes
+            terms.append((values, g, tuple(state), groups[id(group)], t))
+        new_shared = optimizer.shared_values(groups[id(optimizer.param_groups[0])], terms)
+        vectors = []
+        for vector, (*before, options, t) in zip(self._vectors, terms, strict=True):
+            values, update, state = optimizer.updated(*before, {**options, **new_shared}, t)
+            vectors.append(vector.replaced_by([values - update, *state, t + 1.0]))
+        return [vectors, [new_shared[name] for name in shared]]
 
     def changed(self) -> str:
         """Return in words what prevents a replay."""
@@ -147,10 +145,10 @@ class StepCall(Call):
                 if not own.is_valid():
                     return "an option of the optimizer has another value"
         self._is_placed = self._placed is CHANGED[0] and self._steps == self.optimizer.step_count
-        for update in self.updates:
-            flat, is_known = update.flat, update.flat.states is update.known
+        for vector in self._vectors:
+            flat, is_known = vector.flat, vector.flat.states is vector.states
             self._is_placed = self._is_placed and is_known and flat.current.is_free(True)
-            if not is_known and not update.is_valid():
+            if not is_known and kinds_of(flat.states[0]) != vector.kinds:
                 return "the state of the optimizer has other parts"
         return ""
 
@@ -158,9 +156,7 @@ class StepCall(Call):
         """Run the program, complete the optimizer's step, and return the result."""
         machine = self.executor.machine or self.executor.chosen() if self._is_in_place else None
         if machine is None:
-            found = self.executor.run(*self._data(inputs))
-            self._store(found, sources)
-            return self._result(found)
+            return super().__call__(inputs, sources)
         if self._is_placed and self._writers:
             data = (*inputs, *[x._value for x in self._leaves]) if self._leaves else inputs
             for write, x in zip(self._writers, data):  # noqa: B905 - strict costs 0.2 us a step
@@ -171,24 +167,25 @@ class StepCall(Call):
         if self._is_placed and not self._has_floats:
             self.optimizer.complete(self._flats, {})
         else:
-            self._complete(machine.floats())
+            self._complete(machine)
         self._placed, self._steps = CHANGED[0], self.optimizer.step_count
         return self._result(machine.results(self._count))
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Complete the step that was recorded, and return its result."""
-        self._memory = [x for update in self.updates for x in (update.vector(), *update.new_arrays)]
+        self._read()
         return super().first_result(sources)
 
+    def _read(self) -> list[Any]:
+        """Return the memory of the program, in arrays that may change in place."""
+        shared, group = self._shared, self.optimizer.param_groups[0]
+        self._memory: list[Any] = [x for vector in self._vectors for x in vector.read() if x is not None]
+        self._memory += [group[name] for name in shared]
+        return self._memory
+
     def _data(self, inputs: Sequence[Data | None]) -> list[Any]:
-        """Return the data of all inputs of the program, which begin with the memory that may change in place."""
-        group, floats, self._memory = self.optimizer.param_groups[0], list[float](), list[Array]()
-        for update in self.updates:
-            arrays, numbers = update.state()
-            self._memory += update.vector(), *arrays
-            floats += update.flat.t + 1.0, *numbers
-        floats += [group[name] for name in self._shared]
-        return [*self._memory, *inputs, *floats, *self._others()]
+        """Return the data of all inputs of the program."""
+        return [*self._read(), *inputs, *self._others()]
 
     def _others(self) -> list[Data]:
         """Return the options, and the data of variables from outside."""
@@ -196,10 +193,12 @@ class StepCall(Call):
 
     def _place(self, machine: Any, inputs: Sequence[Data | None]) -> None:
         """Let the machine work in the memory of the optimizer, and set the other inputs that are given."""
-        data, count = self._data(inputs), len(self._memory)
+        data = self._data(inputs)
         for number, x in enumerate(self._memory):
-            machine.place(number, x)
-        machine.set([*[None] * count, *data[count:]])
+            if isinstance(x, np.ndarray):
+                machine.place(number, x)
+                data[number] = None
+        machine.set(data)
         writers = [machine.setters.get(i) for i in self._numbers]
         self._writers = [] if None in writers else writers  # floats are set together
 
@@ -210,16 +209,22 @@ class StepCall(Call):
             labels = {p: name for flat in self._flats for p, name in zip(flat.members, flat.labels(), strict=True)}
             self.optimizer.skip([labels[p] for p in culprits])
             return
+        vectors, shared = self._rebuilt(rest)
         # One call of C functions, which Ctrl-C does not interrupt.
-        deque(map(setitem, self._memory, itertools.repeat(...), rest), 0)  # type: ignore[arg-type]
-        self._complete(map(float, rest))
+        places, values = [vector.place for vector in self._vectors], [values for values, *_ in vectors]
+        deque(map(setitem, places, itertools.repeat(...), values), 0)  # type: ignore[arg-type]
+        self._write(vectors, shared)
 
-    def _complete(self, floats: Iterable[float], steps: int = 1) -> None:
-        """Complete steps whose arrays are in memory of the optimizer."""
-        arrays, rest = iter(self._memory), iter(floats)
-        for update in self.updates:
-            update.complete(arrays, rest)
-        self.optimizer.complete(self._flats, dict(zip(self._shared, rest, strict=True)), steps)
+    def _complete(self, machine: Any, steps: int = 1) -> None:
+        """Complete steps of the machine, whose arrays are in memory of the optimizer."""
+        floats = iter(machine.floats())
+        self._write(*self._rebuilt(x if isinstance(x, np.ndarray) else next(floats) for x in self._memory), steps)
+
+    def _write(self, vectors: Sequence[Any], shared: Sequence[Any], steps: int = 1) -> None:
+        """Give the optimizer new states and shared values, and let it count steps."""
+        for vector, (_, *state, _) in zip(self._vectors, vectors, strict=True):
+            vector.write(state)
+        self.optimizer.complete(self._flats, dict(zip(self._shared, map(float, shared), strict=True)), steps)
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> tuple[Array, bool]:
         """Take steps in the native machine; return their losses, and whether the next one raises an error."""
@@ -240,7 +245,7 @@ class StepCall(Call):
                 group.update(old)
             self._scheduled(done, scheduler)
         if done:
-            self._complete(machine.floats(), done)
+            self._complete(machine, done)
         is_stopped = error is not None and not (isinstance(error, NotReplayable) and self.branches)
         return np.asarray(losses, float).reshape(done), is_stopped
 
@@ -257,3 +262,135 @@ class StepCall(Call):
         finally:
             optimizer.step_count = taken
         return found
+
+
+class Options:
+    """The options of a group: floats are inputs of the program; all others, and which floats are zero, stay the same.
+
+    Attributes
+    ----------
+    group : dict
+        The options.
+    nodes : dict of str to object
+        The options, with nodes in place of floats.
+    inputs : list of Node
+        These nodes.
+    seen : tuple
+        The options when they were valid last.
+    floats : list of float
+        The floats among them.
+    """
+
+    def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
+        self.group: dict[str, Any] = group
+        names = [name for name in group if name not in ("params", "param_names") and name not in without]
+        self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+        self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
+        self.inputs: list[Node] = [x for x in _parts(self.nodes.values()) if isinstance(x, Node)]
+        self._fixed: Any = None
+        self.is_valid()
+
+    def is_valid(self) -> bool:
+        """Read the floats again, and return whether all else is as it was recorded."""
+        seen = self.read(self.group)
+        parts = _parts(seen)
+        fixed = [(x != 0.0,) if isinstance(x, float) else x for x in parts]
+        self._fixed = self._fixed or fixed
+        if fixed != self._fixed:
+            return False
+        self.seen, self.floats = seen, [x for x in parts if isinstance(x, float)]
+        return True
+
+
+def _as_nodes(value: Any, name: str) -> Any:
+    """Return an option with nodes in place of floats."""
+    if isinstance(value, tuple):
+        return tuple([_as_nodes(x, f"{name}_{i}") for i, x in enumerate(value, 1)])
+    return leaf(Value, float(value), False, name) if isinstance(value, float) else value
+
+
+def _parts(values: Any) -> list[Any]:
+    """Return the values, and the elements of tuples among them."""
+    return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
+
+
+class Vector:
+    """A vector of parameters and its state, in arrays that a step may change in place.
+
+    Attributes
+    ----------
+    flat : FlatParams
+        The parameters.
+    kinds : list
+        The kinds of the parts of the state before the step.
+    is_steady : bool
+        Whether the state has the same parts after the step, so that it can change in place.
+    nodes : list
+        The vector, the parts of the state and the step count, as recorded.
+    states : list or None
+        The optimizer's state, if its arrays may change in place.
+    place : ndarray
+        The present vector.
+    """
+
+    def __init__(self, flat: Any, optimizer: Any, group: dict[str, Any]) -> None:
+        self.flat: Any = flat
+        parts = _whole(optimizer.initialized(flat, group))
+        self.kinds: list[Any] = kinds_of(parts)
+        self.is_steady: bool = False
+        self.states: Any = None
+        self._names = ("parameters", *optimizer.state_names, "t")
+        # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
+        self.nodes: list[Any] = [
+            None if x is None else leaf(Value if isinstance(x, float) else Tensor, x, False, name)
+            for x, name in zip((flat.read().copy(), *parts, flat.t + 1.0), self._names, strict=True)
+        ]
+
+    def views(self) -> Iterator[tuple[Node, Node]]:
+        """Yield each parameter with the part of the vector that replaces it in the program."""
+        for p, view in zip(self.flat.members, self.flat.viewed(self.nodes[0]), strict=True):
+            view.name = p.name
+            yield p, view
+
+    def replaced_by(self, new: list[Any]) -> list[Any]:
+        """Return the new vector, state and step count, with names."""
+        for x, name in zip(new, self._names, strict=True):
+            if isinstance(x, Node) and x.op is not None and not x.name:
+                x.name = f"new_{name}"
+        self.is_steady = kinds_of(new[1:-1]) == self.kinds
+        return new
+
+    def read(self) -> tuple[Any, ...]:
+        """Return the present vector, the state and the next step count; copies of arrays that others reference."""
+        flat = self.flat
+        self.place: Array = flat.read()
+        if flat.current is None or not flat.current.is_free(True):
+            values, self.place = self.place, flat.output()
+            self.place[...] = values
+        if flat.states is not self.states:
+            self._set([x.copy() if isinstance(x, np.ndarray) else x for x in _whole(flat.states)])
+        return self.place, *self._parts, flat.t + 1.0
+
+    def write(self, parts: list[Any]) -> None:
+        """Store the vector that is in its place now, and a new state."""
+        if self.flat.current is None or self.place is not self.flat.current.flat:
+            self.flat.write()
+        self._set(parts)
+
+    def _set(self, parts: list[Any]) -> None:
+        self._parts, blocks = parts, self.flat.blocks
+        self.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
+        self.flat.states = self.states
+
+
+def kinds_of(parts: Sequence[Any]) -> list[bool | None]:
+    """Return for each part of a state whether it is a float, and None for None."""
+    return [None if x is None else isinstance(x, (Value, float)) for x in parts]
+
+
+def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return a state of blocks as a state of the whole vector."""
+    if len(states) == 1:
+        return states[0]
+    columns = zip(*states, strict=True)
+    return tuple([np.concatenate(x) if isinstance(x[0], np.ndarray) else x[0] for x in columns])
