@@ -5,6 +5,7 @@ import keyword
 import math
 import re
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 from autograd.typing import Array, Data, Function
 
-from .memory import Memory, OutputPool
+from .memory import aligned
 from .program import Program, Spec, Step, plain_name
 from .recording import Callback
 
@@ -23,6 +24,81 @@ from .recording import Callback
 ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
 ONE_CALL = re.compile(rf"{ONE_OPERATOR.pattern}|math\.pow\(x, y\)")  # for floats
 LINE = 100
+
+
+class Buffers:
+    """The arrays that a program writes into; an array is used again when its value is not needed any more.
+
+    Parameters
+    ----------
+    program : Program
+        The program, whose arrays have the recorded shapes.
+
+    Attributes
+    ----------
+    out : dict of int to ndarray
+        The array for each value; values that are missing are allocated in each run.
+    released : dict of int to list of int
+        Large values without a buffer that are not needed after a step.
+    copied : set of int
+        Results that must be copied before they are returned, because they may share memory.
+    """
+
+    def __init__(self, program: Program) -> None:
+        specs, owners, results = program.specs, program.owners, [r for r in program.results if r in program.owners]
+        own = {step.result for step in program.steps if owners[step.result] == step.result} - program.shared
+        scalars = {r for r in program.results[: program.outputs] if (spec := specs[r]) is not None and not spec.shape}
+        times = Counter(results)
+        self.copied: set[int] = {
+            r for r in results if r not in own or times[r] > 1 or not (r in scalars or specs[r].whole)
+        }
+        # Memory of results belongs to the caller, and callbacks may keep or return their arguments.
+        kept = {owners[value] for value in (*results, *program.shared) if value in owners}
+        last: dict[int, int] = {}  # the last step that uses each value, or its memory
+        for i, step in enumerate(program.steps):
+            for value in (step.result, *step.operands):
+                if value in owners:
+                    last[value] = last[owners[value]] = i
+        ends = defaultdict[int, list[int]](list)
+        for step in program.steps:
+            if owners[step.result] not in kept:
+                ends[last[step.result]].append(step.result)
+        self.out: dict[int, Array] = {}
+        self.released: dict[int, list[int]] = {}
+        self._free = defaultdict[object, list[Array]](list)
+        for i, step in enumerate(program.steps):
+            r, spec = step.result, specs[step.result]
+            # An elementwise operation may overwrite its operands.
+            overwritten = [value for value in ends[i] if step.op.per_element and value in step.operands]
+            self._release(overwritten, specs)
+            if r in own and r not in kept and writes(step, specs):
+                found = self._free[spec[:2]]
+                self.out[r] = found.pop() if found else aligned(math.prod(spec.shape), spec.dtype).reshape(spec.shape)
+            self._release([value for value in ends[i] if value not in overwritten], specs)
+            self.released[i] = [v for v in ends[i] if v not in self.out and is_large(specs[v])]
+
+    def _release(self, values: Sequence[int], specs: Sequence[Any]) -> None:
+        """Let other values be written into the arrays of some."""
+        for value in values:
+            if value in self.out:
+                self._free[specs[value][:2]].append(self.out[value])
+
+
+def is_large(spec: Spec | None) -> bool:
+    """Return whether an array is so large that its memory should be freed before the end of a run."""
+    return spec is not None and spec.dtype is not None and math.prod(spec.shape) * spec.dtype.itemsize > 4096
+
+
+def writes(step: Step, specs: Sequence[Any]) -> bool:
+    """Return whether the operation can write its result into a buffer.
+
+    A composition of several NumPy calls must have operands of the result's dtype, or it would round differently.
+    """
+    spec, into = specs[step.result], step.op.forms.get("into")
+    if spec is None or spec.dtype is None or not spec.shape or 0 in spec.shape or into is None:
+        return False
+    given = [x.dtype for a in step.operands if (x := specs[a]) is not None and x.dtype is not None]
+    return isinstance(into, np.ufunc) or all(dtype == spec.dtype for dtype in given)
 
 
 class NumpyText:
@@ -34,15 +110,10 @@ class NumpyText:
         Its source code.
     run : callable
         Takes the data of the inputs and of the variables from outside, returns a tuple of the data of the results.
-    size : int
-        The bytes of the buffers that it writes into.
     """
 
     def __init__(self, program: Program) -> None:
-        memory = Memory(program)
-        writer = _Writer(program, memory)
-        writer.namespace["gradients"] = OutputPool([program.specs[r] for r in memory.gradients])
-        self.size: int = memory.size
+        writer = _Writer(program)
         self.source: str = writer.text()
         exec(compile(self.source, "<replay>", "exec"), writer.namespace)  # noqa: S102  (generated above)
         self.run: Callable[..., tuple[Data, ...]] = writer.namespace["replay"]
@@ -51,10 +122,11 @@ class NumpyText:
 class _Writer:
     """Chooses names and writes the lines."""
 
-    def __init__(self, program: Program, memory: Memory) -> None:
-        self.program, self.memory = program, memory
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.buffers: Buffers = Buffers(program)
         self.namespace: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}
-        self.used: set[str] = {"replay", "float", "np", "math", "inf", "nan", "gradients", "d"}
+        self.used: set[str] = {"replay", "float", "np", "math", "inf", "nan"}
         self.names: dict[int, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
@@ -109,18 +181,13 @@ class _Writer:
 
     def text(self) -> str:
         """Return the source of the program."""
-        program, gradients = self.program, self.memory.gradients
+        program = self.program
         lines = [f"def replay({', '.join(map(self._named, (*program.inputs, *program.leaves)))}):"]
-        # Callbacks such as gradient hooks come first, and with them the gradients that they take.
-        first = next((i for i, step in enumerate(program.steps) if step.result in gradients), -1)
-        first = min(first, program.backward_from)
         for i, step in enumerate(program.steps):
             if i == program.backward_from:
                 lines.append("    # backward: the chain rule, as more operations")
-            if i == first:
-                lines.append("    d = gradients()  # reused gradient buffers")
             lines.append(self._line(step))
-            if done := self.memory.released.get(i):
+            if done := self.buffers.released[i]:
                 lines.append(f"    del {', '.join(self.names[value] for value in done)}")
         lines += ["    return (", *[f"        {self._result(r)}," for r in program.results], "    )"]
         return "\n".join(lines) + "\n"
@@ -130,7 +197,7 @@ class _Writer:
         text = self._operand(r)
         if r in self.program.constants:
             return f"{text}.copy()" if type(self.program.constants[r]) is np.ndarray else text
-        return f'np.array({text}, order="C")' if r in self.memory.copied and self._dtype(r) is not None else text
+        return f'np.array({text}, order="C")' if r in self.buffers.copied and self._dtype(r) is not None else text
 
     def _dtype(self, value: int) -> np.dtype[Any] | None:
         """Return the dtype of an array, and None for anything else."""
@@ -151,7 +218,7 @@ class _Writer:
         op, result = step.op, step.result
         args = [self._operand(a) for a in step.operands]
         options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
-        out = self._target(result)
+        out = self._bind(self.buffers.out[result], "buffer") if result in self.buffers.out else ""
         form = ONE_OPERATOR if any(map(self._dtype, (result, *step.operands))) else ONE_CALL
         if not out and not step.params and form.fullmatch(op.forms.get("scalar", "")):
             return expression(op, args)
@@ -170,13 +237,6 @@ class _Writer:
         if out:
             options.append(f"out={out}")
         return f"{self._function(function, op.name)}({', '.join([*args, *options])})"
-
-    def _target(self, value: int) -> str:
-        """Return the source of the array that a value is written into; empty if it is a new one."""
-        memory = self.memory
-        if value in memory.gradients:
-            return f"d[{memory.gradients[value]}]"
-        return self._bind(memory.out[value], "buffer") if value in memory.out else ""
 
     def _converted(self, value: int, step: Step, text: str) -> str:
         """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""

@@ -1,6 +1,5 @@
 """A recording as a typed program: the operations that are needed, each once, in order."""
 
-import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -75,8 +74,10 @@ class Program:
         Arrays, floats, ints, slices, tuples ... by number.
     steps : list of Step
         The operations.
-    owners : dict of int to frozenset
-        For each input, variable and result of a step the values whose memory it may share.
+    owners : dict of int to int
+        For each input, variable and result of a step the value in whose memory it may be.
+    shared : set of int
+        Results of callbacks, which may return an argument or keep their result, and the values given to them.
     results : list of int
         The results.
     outputs : int
@@ -120,16 +121,16 @@ class Program:
         own = {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
         # The gradients from the last layer to the first, so that intermediate results are needed for a short time.
         roots = [r for r in (*effects, *results[:outputs], *reversed(results[outputs:])) if isinstance(r, Node)]
-        order = topological_order(*roots) if replaced is None else _order_with(replaced, roots)
         replaced = replaced or {}
-        given = {*inputs, *replaced}
+        order, given = topological_order(*replaced.values(), *roots), {*inputs, *replaced}
         self.variables: list[Node] = [node for node in order if node.op is None and node not in given]
         number: dict[Node, int] = {}
         for node in (*inputs, *self.variables):
             number[node] = self._new_value(_spec(node._value))
         self.inputs: range = range(len(inputs))
         self.leaves: range = range(len(inputs), len(number))
-        self.owners: dict[int, frozenset[int]] = {value: frozenset([value]) for value in number.values()}
+        self.owners: dict[int, int] = {value: value for value in number.values()}
+        self.shared: set[int] = set()
         self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
         self._known: dict[Hashable, int] = {}
         for node in order:
@@ -172,11 +173,11 @@ class Program:
             if same != len(self.specs):
                 return same
         result = self._new_value(FLOAT if type(data) is float else None if data is None else _spec(data))
-        may_share = [_may_share(data, a, op.name in VIEWS and not k) for k, a in enumerate(args)]
-        owners = frozenset[int]().union(*[self.owners[a] for a in itertools.compress(operands, may_share)])
-        if isinstance(op, Callback):  # it may return its inputs, or keep its result
-            owners |= {result, *self.inputs}
-        self.owners[result] = owners or frozenset([result])
+        is_view = op.name in VIEWS
+        places = [a for k, a in enumerate(operands) if _may_share(data, args[k], is_view and not k)]
+        self.owners[result] = self.owners[places[0]] if places else result
+        if isinstance(op, Callback):
+            self.shared.update((result, *operands))
         if node.name:
             self.names[result] = node.name
         self.steps.append(Step(op, operands, params, result))
@@ -189,22 +190,6 @@ class Program:
             if is_one and self.specs[other][:2] == _spec(data)[:2]:
                 return other
         return None
-
-    def last_use(self) -> dict[int, int]:
-        """Return for each value the last step that reads its memory; results are read after the last step."""
-        last = dict.fromkeys(self.owners, -1)
-        for i, operands in enumerate([*[step.operands for step in self.steps], self.results]):
-            last.update({owner: i for value in operands for owner in (value, *self.owners.get(value, ()))})
-        return last
-
-
-def _order_with(replaced: Mapping[Node, Node], roots: Sequence[Node]) -> list[Node]:
-    """Return what the roots depend on if nodes are replaced by others, in topological order."""
-    order, used = topological_order(*replaced.values(), *roots), set(roots)
-    for node in reversed(order):
-        if node in used:
-            used.update([replaced[node]] if node in replaced else [a for a in node.args if isinstance(a, Node)])
-    return [node for node in order if node in used]
 
 
 def plain_name(name: str) -> str:
