@@ -38,8 +38,8 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
+    from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
-    from .tape.step import compile as compile
 
 abs: _Operation = _operations.absolute
 
@@ -60,7 +60,7 @@ __all__ += _operations.__all__
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
-    "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.step",
+    "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.compiled",
     "Drawing": "drawing.draw", "draw": "drawing.draw", "draw_backward": "drawing.draw",
     "explain": "explaining.explanation", "formula": "explaining.formula",
     "Picture": "drawing.picture", "data_rows": "drawing.picture",

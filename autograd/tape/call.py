@@ -1,5 +1,6 @@
-"""A recorded call of a function: its program, what must hold for a replay, and the structure of its result."""
+"""A call of a compiled function: its cache key and inputs, and its recording, with what must hold for a replay."""
 
+import inspect
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from autograd.backward import store, storing
 from autograd.diagnostics import check_root
-from autograd.graph import CHANGED, Node, topological_order
+from autograd.graph import CHANGED, KINDS, Node, topological_order
 from autograd.recording import NotReplayable, watching
 from autograd.transforms.nested import flatten
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
@@ -17,7 +18,133 @@ from autograd.variable import leaf
 from .executor import Switching, executor_for
 from .program import Program
 from .recording import Recording, RecordingError, gradients_of
-from .signature import Arguments
+
+Key = tuple[object, ...]
+
+MOST_FLOATS = 256  # among the arguments, each of which is an input
+
+
+def signature_of(
+    args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
+) -> tuple[Key, Sequence[Data], Sequence[Operand]]:
+    """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
+    kinds = [(a.shape, a.dtype) for a in args if type(a) is np.ndarray and a.dtype.char != "O"]
+    if len(kinds) == len(args) and not kwargs:
+        return (grad_enabled, *kinds), args, args
+    leaves, paths, _ = flatten((args, kwargs))
+    key: list[object] = [grad_enabled, tuple(paths), _structure((args, kwargs))]
+    inputs: list[Data] = []
+    sources: list[Operand] = []
+    for a, path in zip(leaves, paths, strict=True):
+        data = _input_data(a)
+        if data is None:
+            try:
+                hash(a)
+            except TypeError:
+                raise TypeError(
+                    f"argument {path} of a compiled function is {a!r:.60} ({type(a).__name__}): arguments must be "
+                    "floats, arrays, nodes or hashable, since a program is recorded for each value of the others"
+                ) from None
+            key += (type(a), a)
+            continue
+        inputs.append(data)
+        sources.append(a)
+        key.append(float if type(data) is float else (data.shape, data.dtype))
+        if isinstance(a, Node):
+            if a._requires_grad and a.op is not None:
+                raise TypeError(
+                    f"argument {path} of a compiled function was computed from variables, to which a replay passes no "
+                    "gradient: compile the whole computation, or call detach() on the argument"
+                )
+            key += (type(a), a._requires_grad, a.hooks)
+    if (count := sum([type(a) is float for a in sources])) > MOST_FLOATS:
+        raise TypeError(
+            f"the arguments of a compiled function contain {count} floats, each of which would be an input of the "
+            "program: pass an array in place of a list of numbers, such as np.array(x)"
+        )
+    return tuple(key), inputs, sources
+
+
+def _structure(tree: Tree) -> object:
+    """Return a key that differs for lists, tuples and dicts of the same leaves, and for None."""
+    if not isinstance(tree, (dict, list, tuple)):
+        return tree is None
+    return type(tree), *map(_structure, tree.values() if isinstance(tree, dict) else tree)
+
+
+def _input_data(a: Operand) -> Data | None:
+    """Return the float or array of an argument that is an input; None if it is part of the key, as an int is."""
+    if isinstance(a, Node):
+        return a._value
+    if isinstance(a, (float, np.floating)):
+        return float(a)
+    return np.asarray(a) if isinstance(a, np.ndarray) else None
+
+
+class Arguments:
+    """The arguments of a recorded call, with a new node in place of every input.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        The inputs, in order; they share the data of the arguments.
+    names : list of str
+        Their names in a program.
+    args, kwargs : tuple, dict
+        What the function is called with.
+    described : dict of str to str
+        For each argument by name the shape and dtype of an input, or the value of anything else.
+    """
+
+    args: tuple[Tree, ...]
+    kwargs: dict[str, Tree]
+
+    def __init__(self, function: Function, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> None:
+        leaves, _, rebuild = flatten((args, kwargs))
+        names = _names(function, args, kwargs)
+        given = [_input(a, name) for a, name in zip(leaves, names, strict=True)]
+        self.nodes: list[Node] = [x for x in given if isinstance(x, Node)]
+        self.names: list[str] = [x.name for x in self.nodes]
+        self.described: dict[str, str] = dict(zip(names, map(_described, leaves), strict=True))
+        self.args, self.kwargs = rebuild(iter(given))
+
+
+def as_input(a: Operand) -> Operand:
+    """Return a float or array as a node, and anything else unchanged."""
+    return a if isinstance(a, Node) else _input(a, "")
+
+
+def _input(a: Operand, name: str) -> Operand:
+    """Return a new node in place of a float, an array or a node; anything else unchanged."""
+    data = _input_data(a)
+    if data is None:
+        return a
+    if type(data) is not float and data.dtype.kind not in "biuf":
+        raise TypeError(
+            f"argument {name} of a compiled function is an array of dtype {data.dtype}, which is not numeric"
+        )
+    if not isinstance(a, Node):
+        return leaf(KINDS[type(data)][0], data, False, name)
+    node: Node = leaf(type(a), data, a._requires_grad, name)
+    if a._requires_grad:
+        node.hooks = a.hooks
+    return node
+
+
+def _described(a: Operand) -> str:
+    data = _input_data(a)
+    if data is None:
+        return f"{a!r:.60}"
+    return "a float" if type(data) is float else f"{data.dtype} of shape {data.shape}"
+
+
+def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:
+    """Return a name for every leaf of the arguments, from the parameters of the function."""
+    try:
+        given = inspect.signature(function).bind_partial(*args).arguments
+    except (TypeError, ValueError):  # a callable without a signature
+        given = {f"argument{i}": a for i, a in enumerate(args)}
+    return [path for name, a in (*given.items(), *kwargs.items()) for path in flatten(a, name)[1]]
 
 
 class Call:
@@ -39,6 +166,8 @@ class Call:
     ----------
     executor : Switching
         What runs the program.
+    branches : bool
+        Whether another program may be valid where this one raises `NotReplayable`.
 
     Raises
     ------
@@ -46,17 +175,17 @@ class Call:
         If the call must be computed eagerly.
     """
 
+    branches: bool = False
+
     def __init__(self, function: Function, arguments: Arguments, recording: Recording) -> None:
-        self._states: list[tuple[Any, ...]] = []  # variables, each with what it must have in a replay
+        self._states: list[tuple[Node, tuple[object, ...]]] = []  # variables, each with what it must have in a replay
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
-            self._is_single = isinstance(result, Node)
             for y, path in zip(outputs, paths, strict=True):
-                check_result(y, path)
-            gradients = loss_gradients(outputs) if recording.grad_enabled else {}
+                _check_result(y, path)
+            gradients = _loss_gradients(outputs) if recording.grad_enabled else {}
         self._count = len(outputs)
-        self.branches: bool = False  # whether another program may be valid where this one is not
         program = self._program(arguments, outputs, gradients, recording)
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
@@ -64,19 +193,14 @@ class Call:
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
         self._guards = recording.guards
-        # The counters of modules are elements of lists, which are compared at once.
-        owners = [getattr(function, "__self__", None) for function, *_ in self._guards]
-        self._lists = [owner for owner in owners if isinstance(owner, list)]
-        self._copies = [*map(list.copy, self._lists)]
-        self._other_guards = [g for g, owner in zip(self._guards, owners, strict=True) if not isinstance(owner, list)]
         self._checked: object = None  # `CHANGED` when the variables were checked
-        self._found: Sequence[Data] = list(map(copied, program.found))
+        self._found: Sequence[Data] = [
+            np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found
+        ]
         self.executor: Switching = executor_for(program)
-        self._inputs = len(program.inputs)
         self._targets = program.targets
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
-        self._recorded = [(type(x), x._value, _state(x)) for x in program.variables]
-        self._variables: list[Node | None] = []  # those that still exist
+        self._recorded = [(type(x), x._value, state_of(x)) for x in program.variables]
         self._leaves: list[Node] = []
 
     def _program(
@@ -86,27 +210,14 @@ class Call:
         results, names = [*outputs, *gradients.values()], given.names
         return Program(given.nodes, results, len(outputs), recording.effects, names, variables=[*gradients])
 
-    def _start(self) -> None:
-        """Find the variables that still exist, now that the recorded graph is gone."""
-        self._variables = [reference() for reference in self._references]
-        for x, (kind, data, state) in zip(self._variables, self._recorded, strict=True):
-            self._leaves.append(leaf(kind, data) if x is None else x)
-            if x is not None:
-                self._states.append((x, *state))
-        self._recorded.clear()
-
     def changed(self) -> str:
         """Return in words what prevents a replay; nothing if the program is valid."""
         if self._checked is not (mark := CHANGED[0]):
-            for x, wanted, hooks, shape, dtype in self._states:
-                if x._requires_grad is not wanted or x.notes.hooks is not hooks:
-                    return "a variable has another requires_grad or other hooks"
-                if shape is not None:
-                    data = x._value
-                    if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
-                        return "a variable has another shape or dtype"
+            for x, state in self._states:
+                if state_of(x) != state:
+                    return "a variable has another shape or dtype, requires_grad or hook"
             self._checked = mark
-        for function, args, answer in self._other_guards if self._lists == self._copies else self._guards:
+        for function, args, answer in self._guards:
             if (now := function(*args)) != answer:
                 return f"the guard {getattr(function, '__name__', function)} returned {answer!r:.60}, now {now!r:.60}"
         return ""
@@ -117,54 +228,57 @@ class Call:
         self._store(found, sources)
         return self._result(found)
 
-    def _data(self, inputs: Sequence[Data]) -> Sequence[Data]:
-        """Return the data of all inputs of the program."""
-        return [*inputs, *[x._value for x in self._leaves]]
-
     def first_result(self, sources: Sequence[Operand]) -> Tree:
-        """Store the gradients and return the result of the recorded call itself."""
-        self._start()
+        """Store the gradients and return the result of the recorded call itself, now that its graph is gone."""
+        for reference, (kind, data, state) in zip(self._references, self._recorded, strict=True):
+            x = reference()
+            self._leaves.append(leaf(kind, data) if x is None else x)
+            if x is not None:
+                self._states.append((x, state))
+        self._recorded.clear()
         found, self._found = self._found, ()
         self._store(found, sources)
         return self._result(found)
 
+    def _data(self, inputs: Sequence[Data]) -> Sequence[Data]:
+        """Return the data of all inputs of the program."""
+        return [*inputs, *[x._value for x in self._leaves]]
+
     def _result(self, found: Sequence[Data]) -> Tree:
         """Return the result of the function from its leaves."""
-        if self._is_single:
-            return as_result(found[0], self._kinds[0])
-        return self._rebuild(iter([as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
+        return self._rebuild(iter([_as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add the gradients among the results to those of the variables."""
-        gradients, variables = found[self._count :], [*sources[: self._inputs], *self._variables]
-        targets: list[Any] = [variables[t] for t in self._targets]
-        if None in targets:  # variables that the function creates
-            kept = [(x, g) for x, g in zip(targets, gradients, strict=True) if x is not None]
-            targets, gradients = [x for x, _ in kept], [g for _, g in kept]
+        variables: list[Any] = [*sources, *[reference() for reference in self._references]]
+        gradients: dict[Any, Any] = {}
+        for t, g in zip(self._targets, found[self._count :], strict=True):
+            x = variables[t]
+            if x is not None:  # else the function has created it
+                gradients[x] = gradients[x] + g if x in gradients else g  # an argument given twice, or used anyway
         with storing:
-            # An argument may be given twice, or may be a variable that the function uses anyway.
-            if self._inputs and len({*targets}) < len(targets):
-                for x, g in zip(targets, gradients, strict=True):
-                    store({x: g}, False)
-                return
-            held = [x._grad for x in targets]
-            if {*map(type, held)} <= {float} and (not any(held) or all(x.stamp in (0, id(x._value)) for x in targets)):
-                for x, g in zip(targets, gradients, strict=True):
-                    x._grad += g
+            # The gradients share memory with nothing.
+            if all(map(_is_unused, gradients)):
+                for x, g in gradients.items():
+                    x._grad = g if x._grad is None else x._grad + g
                     x.stamp = id(x._value)
-            elif all(g is None for g in held):  # the gradients share memory with nothing
-                for x, g in zip(targets, gradients, strict=True):
-                    x._grad, x.stamp = g, id(x._value)
-            else:  # warns where a gradient is left over from other values of the variable
-                store(dict(zip(targets, gradients, strict=True)), False)
+            else:
+                store(gradients, False)
 
 
-def _state(x: Node) -> tuple[object, ...]:
-    """Return what a variable must have in a replay: whether it needs a gradient, hooks, shape and dtype."""
-    return x._requires_grad, x.notes.hooks, getattr(x._value, "shape", None), getattr(x._value, "dtype", None)
+def state_of(x: Node) -> tuple[object, ...]:
+    """Return what a variable must have in a replay."""
+    data = x._value
+    own = (x._requires_grad, x.notes.hooks)
+    return own if type(data) is float else (*own, data.shape, data.dtype)
 
 
-def check_result(y: Operand, path: str) -> None:
+def _is_unused(x: Node) -> bool:
+    """Return whether a variable has no gradient, or a float of its present value; else `store` gives advice."""
+    return x._grad is None or (type(x._grad) is float and (not x._grad or x.stamp in (0, id(x._value))))
+
+
+def _check_result(y: Operand, path: str) -> None:
     """Raise if a replay cannot update a result."""
     if type(y) is not np.ndarray and not isinstance(y, (Node, np.generic, float, int, str, bytes)):
         raise RecordingError(
@@ -173,40 +287,33 @@ def check_result(y: Operand, path: str) -> None:
         )
 
 
-def loss_gradients(outputs: Sequence[Operand]) -> dict[Node, Cotangent]:
+def _loss_gradients(outputs: Sequence[Operand]) -> dict[Node, Cotangent]:
     """Return the recorded gradients of the first result; none if it does not depend on variables."""
-    loss = outputs[0] if outputs else None
-    if not isinstance(loss, Node) or not has_variables(loss):
+    if not outputs or not is_loss(outputs[0]):
         return {}
-    check_loss(loss)
-    check_root(loss)
+    check_root(outputs[0])
     try:
-        return gradients_of(loss)
+        return gradients_of(outputs[0])
     except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
         raise NotReplayable(str(error)) from error
 
 
-def has_variables(root: Node) -> bool:
-    """Return whether a gradient of `root` would reach a leaf."""
-    return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
-
-
-def check_loss(first: Node) -> None:
-    """Raise unless a loss is a scalar."""
+def is_loss(first: Operand) -> bool:
+    """Return whether a gradient of the first result reaches a leaf; raise if it does and the result is not a scalar."""
+    if not isinstance(first, Node) or not first._requires_grad:
+        return False
+    if all(node.op is not None for node in topological_order(first, variables_only=True)):
+        return False
     if isinstance(first._value, np.ndarray) and first._value.size != 1:
         raise RuntimeError(
             "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
             f"{first._value.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
             "inside autograd.no_grad() for its results alone"
         )
+    return True
 
 
-def copied(data: Data) -> Data:
-    """Return a copy of an array, or a float."""
-    return np.array(data, order="C") if isinstance(data, np.ndarray) else data
-
-
-def as_result(x: Data, kind: type[Node] | None) -> Operand:
+def _as_result(x: Data, kind: type[Node] | None) -> Operand:
     """Return a result of a replay as the function returns it: a node, a float or an array."""
     if kind is None:
         return x[()] if type(x) is np.ndarray and not x.ndim else x

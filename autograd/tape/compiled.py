@@ -1,31 +1,39 @@
-"""`Compiled`: record one call of a function as a program, and replay the program in later calls."""
+"""`compile`: record one call of a function, or a whole training step, as a program, and replay it in later calls."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import signal
 import threading
+import time
 import types
 import warnings
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
 
 from autograd.backward import backward
 from autograd.diagnostics import current_evaluation, evaluation_of
 from autograd.graph import Node
 from autograd.recording import NotReplayable, current_mode, settled_mode
-from autograd.transforms.functional import Recorded
+from autograd.transforms.functional import Recorded, hessian_product
 from autograd.transforms.nested import flatten, mapped
-from autograd.typing import Function, Operand, Tree
+from autograd.typing import Array, Function, Operand, Tree
 from autograd.variable import leaf
 
-from .call import Call, check_loss, has_variables
-from .recording import Recording, uncollected
-from .signature import Arguments, Key, as_input, signature_of
+from .call import Arguments, Call, Key, as_input, is_loss, signature_of
+from .executor import has_numba
+from .recording import Recording, RecordingError, uncollected
+from .step import StepCall, Transform
 
 MOST_PROGRAMS = 64  # cache keys; the oldest are dropped.  As many recordings cause a warning
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
+LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
+LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -67,6 +75,7 @@ class Programs:
         self._lock = new_lock()  # a program has one set of arrays to write into
         self._recordings = 0
         self._described: dict[str, str] = {}  # the arguments of the last recording
+        self._refusal: str = ""  # why the last recording was given up
 
     def _replayed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool) -> Tree:
         """Replay a valid program, or record a new one."""
@@ -96,7 +105,8 @@ class Programs:
         try:
             with uncollected():
                 program = self._recorded(arguments)
-        except NotReplayable:
+        except NotReplayable as error:
+            self._refusal = str(error)
             return self._eagerly(args, kwargs)
         result = program.first_result(sources)
         self._programs[key] = [*self._programs.get(key, [])[1 - MOST_VARIANTS :], program]
@@ -141,7 +151,8 @@ class Programs:
             return (...)
         """
         if not self._programs:
-            raise RuntimeError("no program is recorded yet: call the compiled function before source()")
+            reason = f": the calls are computed eagerly ({self._refusal})" if self._refusal else " yet"
+            raise RuntimeError(f"no program is recorded{reason}; call the compiled function before source()")
         return [program for programs in self._programs.values() for program in programs][-1].executor.text.source  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -160,12 +171,6 @@ class Compiled(Programs, Recorded):
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
         return self._replayed(args, kwargs, mode)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            cure = ": pass optimizer= to compile" if name == "many" else ""
-            raise AttributeError(f"a compiled function has no attribute {name!r}{cure}")
 
     def __get__(self, instance: object, owner: type | None = None) -> Function:
         """Return the compiled method of `instance`, which keeps the programs and is freed with them."""
@@ -201,10 +206,9 @@ class Compiled(Programs, Recorded):
             raise RuntimeError(
                 f"a callback raised NotReplayable({error}) when the call was computed eagerly: raise it in replays only"
             ) from error
-        first = next(iter(flatten(result, dataclasses=True)[0]), None)
-        if current_mode() and isinstance(first, Node) and has_variables(first):
-            check_loss(first)
-            backward(first)
+        leaves = flatten(result, dataclasses=True)[0]
+        if current_mode() and leaves and is_loss(leaves[0]):
+            backward(leaves[0])
         return result
 
     def again(self, function: Function) -> Compiled:
@@ -222,3 +226,273 @@ class _Methods(dict[Compiled, Compiled]):
 def detached(x: Operand) -> Operand:
     """Return a node without its graph; anything else unchanged."""
     return leaf(type(x), x._value) if isinstance(x, Node) else x
+
+
+class CompiledStep(Programs):
+    """A training step with its recorded programs; see `compile`.
+
+    Parameters
+    ----------
+    function, optimizer, transform
+        As for `compile`.
+
+    Attributes
+    ----------
+    updated : set
+        The parameters that have been updated.
+
+    Raises
+    ------
+    TypeError
+        If the optimizer needs residuals.
+    """
+
+    def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
+        if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
+            raise TypeError(f"optimizer must be one of optim, such as Adam(model.parameters()), got {optimizer!r:.60}")
+        if getattr(optimizer, "needs_product", "") == "jacobian":
+            raise TypeError(
+                f"{type(optimizer).__name__} needs residuals in place of a loss: write compile(residuals), and pass "
+                "optimizer.step() a closure that calls it"
+            )
+        super().__init__(function)
+        self.optimizer = optimizer
+        self._transform = transform
+        self._gradients = Compiled(function)
+        self.updated: set[Node] = set()
+        self._layout: int = -1
+        self._is_recordable = False
+        self._at_once = 16  # steps between two looks whether Ctrl-C was pressed
+
+    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
+        """Take one step, and return the result of the function, before the step and without a gradient."""
+        mode = settled_mode()
+        if not mode:
+            raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
+        if mode is not True or not self._has_rule():
+            return self._eagerly(args, kwargs)
+        return self._replayed(args, kwargs, True)
+
+    def _has_rule(self) -> bool:
+        """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
+        layout: int = getattr(self.optimizer, "layout", 0)
+        if layout != self._layout:
+            self._programs.clear()
+            self._layout = layout
+            self._is_recordable = getattr(self.optimizer, "is_recordable", False) and (
+                has_numba() or sum([p.data.size for p in self.optimizer.parameters]) <= LONGEST_IN_NUMPY
+            )
+        return self._is_recordable and not self.optimizer.skip_nonfinite
+
+    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
+        """Let the optimizer step, with compiled gradients unless it needs their graph, and restore `.grad`."""
+        parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
+        held, results = [p.grad for p in parameters], list[Tree]()
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            needs_product = getattr(self.optimizer, "needs_product", "")
+            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
+            results.append(mapped(detached, result, dataclasses=True))
+            if self._transform is not None:
+                given = {p: p.grad for p in parameters if p.grad is not None}
+                for p, g in dict[Any, Any](self._transform(given)).items():
+                    p.grad = g
+            self.updated.update([p for p in parameters if p.grad is not None])
+            loss = _loss_of(result)
+            return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
+
+        try:
+            if getattr(self.optimizer, "needs_closure", False):
+                self.optimizer.step(closure)
+            else:
+                closure()
+                self.optimizer.step()
+        finally:
+            for p, g in zip(parameters, held, strict=True):
+                p.grad = g
+        return results[0]
+
+    def _recorded(self, arguments: Arguments) -> StepCall:
+        program = StepCall(self.function, arguments, self.optimizer, self._transform)
+        self.updated.update(program.members)
+        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
+            self._programs.clear()
+            self._layout = self.optimizer.layout
+        return program
+
+    def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
+        """Take a step for each row of a matrix of row indices, and return the losses.
+
+        Parameters
+        ----------
+        *data_and_rows : ndarray
+            The data sets, such as ``x, y``, and a matrix of integers: step k is called with ``x[rows[k]], y[rows[k]]``.
+        scheduler : scheduler, optional
+            Called after each step, as ``scheduler.step()``.
+
+        Returns
+        -------
+        ndarray
+            The loss of each step.
+
+        Notes
+        -----
+        Ctrl-C takes effect between two steps.
+
+        Examples
+        --------
+        >>> import optim
+        >>> from autograd import Tensor
+        >>> w = Tensor([0.0], requires_grad=True)
+        >>> step = compile(lambda x, y: ((w * x - y) ** 2).mean(), optimizer=optim.SGD([w], lr=0.25))
+        >>> x, rows = np.array([1.0, 2.0]), np.array([[0, 1], [1, 0], [0, 1]])
+        >>> step.many(x, 3 * x, rows)
+        array([22.5   ,  1.40625...,  0.0878...])
+        """
+        *data, rows = data_and_rows
+        arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
+        rows = np.asarray(rows)
+        if rows.ndim != 2 or rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
+        losses: list[float] = []
+        with deferred_interrupt() as interrupted:
+            is_stopped = False
+            while (done := len(losses)) < len(rows):
+                begin, count = time.perf_counter(), self._at_once
+                try:
+                    is_stopped = self._some(arrays, rows[done : done + count], scheduler, is_stopped, losses)
+                except RecordingError as error:
+                    error.losses = np.array(losses)
+                    raise
+                fitting = int((len(losses) - done) * LONGEST / (time.perf_counter() - begin))
+                self._at_once = min(max(fitting, 1), 2 * count)
+                if interrupted():
+                    raise KeyboardInterrupt
+        return np.array(losses)
+
+    def _some(
+        self, arrays: Sequence[Array], rows: Array, scheduler: Any, is_stopped: bool, losses: list[float]
+    ) -> bool:
+        """Take at least one step and append the losses; return whether the next step raised an error in a replay.
+
+        That step is taken eagerly, which raises the error again: another replay would repeat its side effects.
+        """
+        if not is_stopped and settled_mode() is True and not self._lock._is_owned() and self._has_rule():
+            key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
+            with self._lock:
+                for program in self._programs.get(key, ()):
+                    found, is_stopped = program.many(arrays, rows, scheduler)
+                    losses += found
+                    if found:
+                        return is_stopped
+                    if is_stopped:
+                        break
+        for row in rows[:1] if is_stopped else rows:
+            args = tuple([x[row] for x in arrays])
+            if is_stopped:
+                with self._lock:
+                    result = self._eagerly(args, {})
+            else:
+                result = self(*args)
+            if scheduler is not None:
+                scheduler.step()
+            losses.append(float(_loss_of(result)))
+        return False
+
+    def source(self) -> str:
+        """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
+        return super().source() if self._programs else self._gradients.source()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.function, self.optimizer, self._transform)
+
+
+def _loss_of(result: Tree) -> Any:
+    """Return the first leaf of a result."""
+    return flatten(result, dataclasses=True)[0][0]
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether Ctrl-C was pressed, which raises no exception inside the block."""
+    pressed: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@overload
+def compile(function: Function) -> Compiled: ...
+@overload
+def compile(function: Function, *, optimizer: Any, transform: Transform | None = None) -> CompiledStep: ...
+def compile(
+    function: Function, *, optimizer: Any = None, transform: Transform | None = None
+) -> Compiled | CompiledStep:
+    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
+        loss, or any other nest of nodes.
+    optimizer : Optimizer, optional
+        Compile a whole training step: loss, gradients, and the update of the optimizer's parameters.
+    transform : callable, optional
+        Changes the gradients of a step: takes and returns a dict from parameters to gradients, such as
+        ``nn.utils.clipped_by_norm(1.0)``.
+
+    Returns
+    -------
+    Compiled or CompiledStep
+        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
+        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
+        and inside `no_grad`, results are computed without gradients.
+
+    Raises
+    ------
+    RecordingError
+        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
+        `random` or `np.random`, or uses a node that was computed outside.
+
+    Notes
+    -----
+    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
+    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
+    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
+    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
+    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
+
+    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
+
+    Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
+    the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`, `optim.AdaHessian`) get one
+    that replays programs of the gradients and of products with the Hessian; for products of a function with callbacks,
+    such as the draws of dropout, all is computed eagerly.
+
+    If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
+    machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of
+    overflow.  It is compiled once per installation, in another process while this one continues with NumPy, or ahead
+    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
+    ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
+    graphs of `Value`s are run many operations at a time, with numba or without.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> step = compile(lambda x: ((x * w) ** 2).sum())
+    >>> step(np.array([1.0, 1.0])), w.grad
+    (Tensor(5.), array([2., 4.]))
+    >>> w.zero_grad()
+    >>> step(np.array([2.0, 0.0])), w.grad
+    (Tensor(4.), array([8., 0.]))
+    """
+    return Compiled(function) if optimizer is None else CompiledStep(function, optimizer, transform)

@@ -1,292 +1,388 @@
-"""`compile`, and whole training steps: loss, gradients and the optimizer's update in one call."""
+"""A recorded training step: loss, gradients and the optimizer's update as one program."""
 
-import contextlib
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+import copy
+import itertools
+from collections import deque
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from operator import itemgetter, setitem
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.graph import Node
-from autograd.recording import settled_mode
-from autograd.transforms.functional import hessian_product
-from autograd.transforms.nested import flatten, mapped
-from autograd.typing import Array, Function, Tree
+from autograd.graph import CHANGED, Node, topological_order
+from autograd.recording import NotReplayable, watching
+from autograd.tensor import Tensor
+from autograd.transforms.nested import flatten
+from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
+from autograd.value import Value
+from autograd.variable import leaf
 
-from .compiled import Compiled, Programs, detached
-from .executor import has_numba
-from .recording import RecordingError
-from .signature import Arguments
-from .step_call import StepCall, Transform
+from .call import Arguments, Call, state_of
+from .program import Program
+from .recording import Recording
 
-LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
-LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
-
-
-class CompiledStep(Programs):
-    """A training step with its recorded programs; see `compile`.
-
-    Parameters
-    ----------
-    function, optimizer, transform
-        As for `compile`.
-
-    Attributes
-    ----------
-    updated : set
-        The parameters that have been updated.
-
-    Raises
-    ------
-    TypeError
-        If the optimizer needs residuals.
-    """
-
-    def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
-        if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
-            raise TypeError(f"optimizer must be one of optim, such as Adam(model.parameters()), got {optimizer!r:.60}")
-        if getattr(optimizer, "needs_product", "") == "jacobian":
-            raise TypeError(
-                f"{type(optimizer).__name__} needs residuals in place of a loss: write compile(residuals), and pass "
-                "optimizer.step() a closure that calls it"
-            )
-        super().__init__(function)
-        self.optimizer = optimizer
-        self._transform = transform
-        self._gradients = Compiled(function)
-        self.updated: set[Node] = set()
-        self._layout: int = -1
-        self._is_recordable = False
-        self._at_once = 16  # steps in one call of the machine
-
-    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
-        """Take one step, and return the result of the function, before the step and without a gradient."""
-        mode = settled_mode()
-        if not mode:
-            raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if mode is not True or not self._has_rule():
-            return self._eagerly(args, kwargs)
-        return self._replayed(args, kwargs, True)
-
-    def _has_rule(self) -> bool:
-        """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
-        layout: int = getattr(self.optimizer, "layout", 0)
-        if layout != self._layout:
-            self._programs.clear()
-            self._layout = layout
-            self._is_recordable = getattr(self.optimizer, "is_recordable", False) and (
-                has_numba() or sum([p.data.size for p in self.optimizer.parameters]) <= LONGEST_IN_NUMPY
-            )
-        return self._is_recordable
-
-    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        """Let the optimizer step, with compiled gradients unless it needs their graph, and restore `.grad`."""
-        parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
-        held, results = [p.grad for p in parameters], list[Tree]()
-
-        def closure() -> Any:
-            self.optimizer.zero_grad()
-            needs_product = getattr(self.optimizer, "needs_product", "")
-            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
-            results.append(mapped(detached, result, dataclasses=True))
-            if self._transform is not None:
-                given = {p: p.grad for p in parameters if p.grad is not None}
-                for p, g in dict[Any, Any](self._transform(given)).items():
-                    p.grad = g
-            self.updated.update([p for p in parameters if p.grad is not None])
-            loss = _loss_of(result)
-            return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
-
-        try:
-            if getattr(self.optimizer, "needs_closure", False):
-                self.optimizer.step(closure)
-            else:
-                closure()
-                self.optimizer.step()
-        finally:
-            for p, g in zip(parameters, held, strict=True):
-                p.grad = g
-        return results[0]
-
-    def _recorded(self, arguments: Arguments) -> StepCall:
-        program = StepCall(self.function, arguments, self.optimizer, self._transform)
-        self.updated.update(program.members)
-        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
-            self._programs.clear()
-            self._layout = self.optimizer.layout
-        return program
-
-    def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
-        """Take a step for each row of a matrix of row indices, and return the losses.
-
-        Parameters
-        ----------
-        *data_and_rows : ndarray
-            The data sets, such as ``x, y``, and a matrix of integers: step k is called with ``x[rows[k]], y[rows[k]]``.
-        scheduler : scheduler, optional
-            Called after each step, as ``scheduler.step()``.
-
-        Returns
-        -------
-        ndarray
-            The loss of each step.
-
-        Notes
-        -----
-        Ctrl-C takes effect between two steps.
-
-        Examples
-        --------
-        >>> import optim
-        >>> from autograd import Tensor
-        >>> w = Tensor([0.0], requires_grad=True)
-        >>> step = compile(lambda x, y: ((w * x - y) ** 2).mean(), optimizer=optim.SGD([w], lr=0.25))
-        >>> x, rows = np.array([1.0, 2.0]), np.array([[0, 1], [1, 0], [0, 1]])
-        >>> step.many(x, 3 * x, rows)
-        array([22.5   ,  1.40625...,  0.0878...])
-        """
-        *data, rows = data_and_rows
-        arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
-        rows = np.asarray(rows)
-        if rows.ndim != 2 or rows.dtype.kind not in "iu":
-            raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
-        losses = np.empty(len(rows))
-        with deferred_interrupt() as interrupted:
-            done, is_stopped = 0, False
-            while done < len(rows):
-                begin, count = time.perf_counter(), self._at_once
-                try:
-                    found, is_stopped = self._some(arrays, rows[done : done + count], scheduler, is_stopped)
-                except RecordingError as error:
-                    error.losses = losses[:done]
-                    raise
-                losses[done : done + len(found)] = found
-                done += len(found)
-                fitting = int(len(found) * LONGEST / (time.perf_counter() - begin))
-                self._at_once = min(max(fitting, 1), 2 * count)
-                if interrupted():
-                    raise KeyboardInterrupt
-        return losses
-
-    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, is_stopped: bool) -> tuple[Array, bool]:
-        """Take at least one step; return the losses, and whether the next step raised an error in a replay.
-
-        That step is taken eagerly, which raises the error again: another replay would repeat its side effects.
-        """
-        if not is_stopped and settled_mode() is True and not self._lock._is_owned() and self._has_rule():
-            key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
-            with self._lock:
-                for program in self._programs.get(key, ()):
-                    losses, is_stopped = program.many(arrays, rows, scheduler)
-                    if len(losses):
-                        return losses, is_stopped
-                    if is_stopped:
-                        break
-        args = tuple([x[rows[0]] for x in arrays])
-        if is_stopped:
-            with self._lock:
-                result = self._eagerly(args, {})
-        else:
-            result = self(*args)
-        if scheduler is not None:
-            scheduler.step()
-        return np.array([float(_loss_of(result))]), False
-
-    def source(self) -> str:
-        """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
-        return super().source() if self._programs else self._gradients.source()
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.function, self.optimizer, self._transform)
+Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent]]
 
 
-def _loss_of(result: Tree) -> Any:
-    """Return the first leaf of a result."""
-    return flatten(result, dataclasses=True)[0][0]
+class StepCall(Call):
+    """A recorded training step.
 
-
-@contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C was pressed, which raises no exception inside the block."""
-    pressed: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@overload
-def compile(function: Function) -> Compiled: ...
-@overload
-def compile(function: Function, *, optimizer: Any, transform: Transform | None = None) -> CompiledStep: ...
-def compile(
-    function: Function, *, optimizer: Any = None, transform: Transform | None = None
-) -> Compiled | CompiledStep:
-    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
+    The program has more inputs than that of a `Call`: before the arguments its *memory* (for each vector of parameters
+    the vector, its state and its step count, then the values that all vectors share), after them the options.  The
+    results after the outputs replace the memory.
 
     Parameters
     ----------
     function : callable
-        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
-        loss, or any other nest of nodes.
-    optimizer : Optimizer, optional
-        Compile a whole training step: loss, gradients, and the update of the optimizer's parameters.
-    transform : callable, optional
-        Changes the gradients of a step: takes and returns a dict from parameters to gradients, such as
-        ``nn.utils.clipped_by_norm(1.0)``.
+        Returns a loss, or a nest that begins with a loss.
+    arguments : Arguments
+        The arguments of the recorded call.
+    optimizer : Optimizer
+        Updates the parameters.
+    transform : callable or None
+        Changes the gradients.
 
-    Returns
-    -------
-    Compiled or CompiledStep
-        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
-        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
-        and inside `no_grad`, results are computed without gradients.
+    Attributes
+    ----------
+    members : list of Node
+        The parameters that are updated.
 
     Raises
     ------
     RecordingError
-        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
-        `random` or `np.random`, or uses a node that was computed outside.
-
-    Notes
-    -----
-    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
-    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
-    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
-    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
-    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
-
-    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
-
-    Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
-    the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`, `optim.AdaHessian`) get one
-    that replays programs of the gradients and of products with the Hessian; for products of a function with callbacks,
-    such as the draws of dropout, all is computed eagerly.
-
-    If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
-    machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of
-    overflow.  It is compiled once per installation, in another process while this one continues with NumPy, or ahead
-    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
-    ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
-    graphs of `Value`s are run many operations at a time, with numba or without.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from autograd import Tensor
-    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    >>> step = compile(lambda x: ((x * w) ** 2).sum())
-    >>> step(np.array([1.0, 1.0])), w.grad
-    (Tensor(5.), array([2., 4.]))
-    >>> w.zero_grad()
-    >>> step(np.array([2.0, 0.0])), w.grad
-    (Tensor(4.), array([8., 0.]))
+        If the function or the rule reads data.
     """
-    return Compiled(function) if optimizer is None else CompiledStep(function, optimizer, transform)
+
+    def __init__(self, function: Function, arguments: Arguments, optimizer: Any, transform: Transform | None) -> None:
+        self.optimizer: Any = optimizer
+        self._transform = transform
+        # `CHANGED` and the number of steps when the machine had taken the last step, with the present options.
+        self._placed: object = None
+        self._steps: int = -1
+        super().__init__(function, arguments, Recording())
+        for vector in self._vectors:
+            vector.nodes.clear()  # which keep the recorded graph alive
+
+    def _program(
+        self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
+    ) -> Program:
+        if not gradients:
+            raise RuntimeError("the loss of a training step depends on no variable: return a loss first")
+        optimizer, first = self.optimizer, self.optimizer.param_groups[0]
+        owned, guards = {*optimizer.parameters}, len(recording.first)
+        gradients = {p: g for p, g in gradients.items() if p in owned}
+        shared = {name: first[name] for name, value in optimizer.shared.items() if isinstance(value, float)}
+        shared = {name: leaf(Value, value, False, name) for name, value in shared.items()}
+        self._options = [Options(group, shared) for group in optimizer.param_groups]
+        options = [x for own in self._options for x in own.inputs]
+        rules = recording.with_grad(False)
+        rules.options = {*options}
+        with watching(rules):
+            if self._transform is not None:
+                gradients = dict(self._transform(gradients))
+            new = self._updated(gradients, shared)
+            views = dict(itertools.chain.from_iterable(vector.views() for vector in self._vectors))
+        # The rule branches on step counts and floats of states, but not on options, which must stay zero or nonzero.
+        self.branches: bool = len(recording.first) > guards
+        self.members: list[Node] = [*gradients]
+        self._states += [(p, state_of(p)) for p in gradients]
+        before, _, _ = flatten([[vector.nodes for vector in self._vectors], [*shared.values()]])
+        after, _, self._rebuilt = flatten(new)
+        first_given = len(before)
+        results = [*outputs, *after]
+        # What is computed from floats may fail, and therefore comes before memory changes.
+        order = topological_order(*[x for x in results if isinstance(x, Node)])
+        effects = [*recording.effects, *[x for x in order if x.op is not None and type(x._value) is float]]
+        inputs = [*before, *given.nodes, *options]
+        names = [*[x.name for x in before], *given.names, *[x.name for x in options]]
+        program = Program(inputs, results, len(outputs), effects, names, replaced=views)
+        self._flats = [vector.flat for vector in self._vectors]
+        self._shared = [*shared]
+        self._has_floats = sum(isinstance(x, Value) for x in before) > len(self._vectors)
+        self._numbers = [*range(first_given, first_given + len(given.nodes)), *program.leaves]
+        self._is_in_place = all(vector.is_steady for vector in self._vectors)
+        if self._is_in_place:
+            program.repeated = {i: len(outputs) + i for i in range(len(before))}
+        return program
+
+    def _updated(self, gradients: Mapping[Node, Cotangent], shared: dict[str, Node]) -> list[Any]:
+        """Record the update of every vector; return all vectors with their states, and the shared values."""
+        optimizer, terms = self.optimizer, []
+        with watching(False):  # the optimizer reads parameters
+            moving = optimizer.moving(gradients.__contains__)
+            self._vectors = [Vector(flat, optimizer, group) for flat, group in moving]
+        if not moving:
+            raise RuntimeError(
+                f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
+                "parameters of the model that the loss uses"
+            )
+        groups = {id(own.group): {**own.nodes, **shared} for own in self._options}
+        for vector, (flat, group) in zip(self._vectors, moving, strict=True):
+            g = flat.joined([gradients[p] for p in flat.members])
+            if isinstance(g, Node) and not g.name:
+                g.name = "gradient"
+            values, *state, t = vector.nodes
+            terms.append((values, g, tuple(state), groups[id(group)], t))
+        new_shared = optimizer.shared_values(groups[id(optimizer.param_groups[0])], terms)
+        vectors = []
+        for vector, (*before, options, t) in zip(self._vectors, terms, strict=True):
+            values, update, state = optimizer.updated(*before, {**options, **new_shared}, t)
+            vectors.append(vector.replaced_by([values - update, *state, t + 1.0]))
+        return [vectors, [new_shared[name] for name in shared]]
+
+    def changed(self) -> str:
+        """Return in words what prevents a replay."""
+        if reason := Call.changed(self):
+            return reason
+        for own in self._options:
+            if own.read(own.group) != own.seen:
+                self._placed = None
+                if not own.is_valid():
+                    return "an option of the optimizer has another value"
+        self._is_placed = self._placed is CHANGED[0] and self._steps == self.optimizer.step_count
+        for vector in self._vectors:
+            flat, is_known = vector.flat, vector.flat.states is vector.states
+            self._is_placed = self._is_placed and is_known and flat.current.is_free(True)
+            if not is_known and kinds_of(flat.states[0]) != vector.kinds:
+                return "the state of the optimizer has other parts"
+        return ""
+
+    def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
+        """Run the program, complete the optimizer's step, and return the result."""
+        machine = self.executor.machine or self.executor.chosen() if self._is_in_place else None
+        if machine is None:
+            return super().__call__(inputs, sources)
+        if self._is_placed and self._writers:
+            data = (*inputs, *[x._value for x in self._leaves]) if self._leaves else inputs
+            for write, x in zip(self._writers, data):  # noqa: B905 - strict costs 0.2 us a step
+                write(x)
+        else:
+            self._place(machine, inputs)
+        machine.execute()
+        if self._is_placed and not self._has_floats:
+            self.optimizer.complete(self._flats, {})
+        else:
+            self._complete(machine)
+        self._placed, self._steps = CHANGED[0], self.optimizer.step_count
+        return self._result(machine.results(self._count))
+
+    def first_result(self, sources: Sequence[Operand]) -> Tree:
+        """Complete the step that was recorded, and return its result."""
+        self._read()
+        return super().first_result(sources)
+
+    def _read(self) -> list[Any]:
+        """Return the memory of the program, in arrays that may change in place."""
+        shared, group = self._shared, self.optimizer.param_groups[0]
+        self._memory: list[Any] = [x for vector in self._vectors for x in vector.read() if x is not None]
+        self._memory += [group[name] for name in shared]
+        return self._memory
+
+    def _data(self, inputs: Sequence[Data | None]) -> list[Any]:
+        """Return the data of all inputs of the program."""
+        return [*self._read(), *inputs, *self._others()]
+
+    def _others(self) -> list[Data]:
+        """Return the options, and the data of variables from outside."""
+        return [*[x for own in self._options for x in own.floats], *[x._value for x in self._leaves]]
+
+    def _place(self, machine: Any, inputs: Sequence[Data | None]) -> None:
+        """Let the machine work in the memory of the optimizer, and set the other inputs that are given."""
+        data = self._data(inputs)
+        for number, x in enumerate(self._memory):
+            if isinstance(x, np.ndarray):
+                machine.place(number, x)
+                data[number] = None
+        machine.set(data)
+        writers = [machine.setters.get(i) for i in self._numbers]
+        self._writers = [] if None in writers else writers  # floats are set together
+
+    def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
+        vectors, shared = self._rebuilt(iter(found[self._count :]))
+        # One call of C functions, which Ctrl-C does not interrupt.
+        places, values = [vector.place for vector in self._vectors], [values for values, *_ in vectors]
+        deque(map(setitem, places, itertools.repeat(...), values), 0)  # type: ignore[arg-type]
+        self._write(vectors, shared)
+
+    def _complete(self, machine: Any, steps: int = 1) -> None:
+        """Complete steps of the machine, whose arrays are in memory of the optimizer."""
+        floats = iter(machine.floats())
+        vectors, shared = self._rebuilt(x if isinstance(x, np.ndarray) else next(floats) for x in self._memory)
+        self._write(vectors, shared, steps)
+
+    def _write(self, vectors: Sequence[Any], shared: Sequence[Any], steps: int = 1) -> None:
+        """Give the optimizer new states and shared values, and let it count steps."""
+        for vector, (_, *state, _) in zip(self._vectors, vectors, strict=True):
+            vector.write(state)
+        self.optimizer.complete(self._flats, dict(zip(self._shared, map(float, shared), strict=True)), steps)
+
+    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> tuple[list[float], bool]:
+        """Take steps in the native machine; return their losses, and whether the next one raises an error."""
+        machine = self.executor.chosen() if self._is_in_place else None
+        if machine is None or self.changed():
+            return [], False
+        groups = self.optimizer.param_groups
+        before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
+        others = self._scheduled(len(rows), scheduler)
+        self._place(machine, [None] * len(arrays))
+        self._placed = None  # the machine goes on with other options
+        floats = None if scheduler is None else np.array(others)
+        losses, error = machine.execute_many(arrays, self._numbers[0], rows[: len(others)], floats)
+        done = len(losses)
+        if done < len(others) and before is not None:
+            scheduler.load_state_dict(before[0])
+            for group, old in zip(groups, before[1], strict=True):
+                group.update(old)
+            self._scheduled(done, scheduler)
+        if done:
+            self._complete(machine, done)
+        if error is not None and not isinstance(error, Exception):  # such as KeyboardInterrupt
+            raise error
+        is_stopped = error is not None and not (isinstance(error, NotReplayable) and self.branches)
+        return losses.ravel().astype(float).tolist(), is_stopped
+
+    def _scheduled(self, times: int, scheduler: Any) -> list[list[float]]:
+        """Return the options and other floats of the next steps, of fewer if the program is not valid for all."""
+        optimizer, taken, found = self.optimizer, self.optimizer.step_count, list[list[float]]()
+        try:
+            while len(found) < times and all([own.is_valid() for own in self._options]):  # noqa: C419
+                found.append([x for x in self._others() if type(x) is float])
+                if scheduler is None:
+                    return found * times
+                optimizer.step_count += 1  # which schedules compare with their own count
+                scheduler.step()
+        finally:
+            optimizer.step_count = taken
+        return found
+
+
+class Options:
+    """The options of a group: floats are inputs of the program; all others, and which floats are zero, stay the same.
+
+    Attributes
+    ----------
+    group : dict
+        The options.
+    nodes : dict of str to object
+        The options, with nodes in place of floats.
+    inputs : list of Node
+        These nodes.
+    seen : tuple
+        The options when they were valid last.
+    floats : list of float
+        The floats among them.
+    """
+
+    def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
+        self.group: dict[str, Any] = group
+        names = [name for name in group if name not in ("params", "param_names") and name not in without]
+        self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+        self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
+        self.inputs: list[Node] = [x for x in _parts(self.nodes.values()) if isinstance(x, Node)]
+        self._fixed: Any = None
+        self.is_valid()
+
+    def is_valid(self) -> bool:
+        """Read the floats again, and return whether all else is as it was recorded."""
+        seen = self.read(self.group)
+        parts = _parts(seen)
+        fixed = [(x != 0.0,) if isinstance(x, float) else x for x in parts]
+        self._fixed = self._fixed or fixed
+        if fixed != self._fixed:
+            return False
+        self.seen, self.floats = seen, [x for x in parts if isinstance(x, float)]
+        return True
+
+
+def _as_nodes(value: Any, name: str) -> Any:
+    """Return an option with nodes in place of floats."""
+    if isinstance(value, tuple):
+        return tuple([_as_nodes(x, f"{name}_{i}") for i, x in enumerate(value, 1)])
+    return leaf(Value, float(value), False, name) if isinstance(value, float) else value
+
+
+def _parts(values: Any) -> list[Any]:
+    """Return the values, and the elements of tuples among them."""
+    return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
+
+
+class Vector:
+    """A vector of parameters and its state, in arrays that a step may change in place.
+
+    Attributes
+    ----------
+    flat : FlatParams
+        The parameters.
+    kinds : list
+        The kinds of the parts of the state before the step.
+    is_steady : bool
+        Whether the state has the same parts after the step, so that it can change in place.
+    nodes : list
+        The vector, the parts of the state and the step count, as recorded.
+    states : list or None
+        The optimizer's state, if its arrays may change in place.
+    place : ndarray
+        The present vector.
+    """
+
+    def __init__(self, flat: Any, optimizer: Any, group: dict[str, Any]) -> None:
+        self.flat: Any = flat
+        parts = _whole(optimizer.initialized(flat, group))
+        self.kinds: list[Any] = kinds_of(parts)
+        self.is_steady: bool = False
+        self.states: Any = None
+        self._names = ("parameters", *optimizer.state_names, "t")
+        # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
+        self.nodes: list[Any] = [
+            None if x is None else leaf(Value if isinstance(x, float) else Tensor, x, False, name)
+            for x, name in zip((flat.read().copy(), *parts, flat.t + 1.0), self._names, strict=True)
+        ]
+
+    def views(self) -> Iterator[tuple[Node, Node]]:
+        """Yield each parameter with the part of the vector that replaces it in the program."""
+        for p, view in zip(self.flat.members, self.flat.viewed(self.nodes[0]), strict=True):
+            view.name = p.name
+            yield p, view
+
+    def replaced_by(self, new: list[Any]) -> list[Any]:
+        """Return the new vector, state and step count, with names."""
+        for x, name in zip(new, self._names, strict=True):
+            if isinstance(x, Node) and x.op is not None and not x.name:
+                x.name = f"new_{name}"
+        self.is_steady = kinds_of(new[1:-1]) == self.kinds
+        return new
+
+    def read(self) -> tuple[Any, ...]:
+        """Return the present vector, the state and the next step count; copies of arrays that others reference."""
+        flat = self.flat
+        self.place: Array = flat.read()
+        if flat.current is None or not flat.current.is_free(True):
+            values, self.place = self.place, flat.output()
+            self.place[...] = values
+        if flat.states is not self.states:
+            self._set([x.copy() if isinstance(x, np.ndarray) else x for x in _whole(flat.states)])
+        return self.place, *self._parts, flat.t + 1.0
+
+    def write(self, parts: list[Any]) -> None:
+        """Store the vector that is in its place now, and a new state."""
+        if self.flat.current is None or self.place is not self.flat.current.flat:
+            self.flat.write()
+        self._set(parts)
+
+    def _set(self, parts: list[Any]) -> None:
+        self._parts, blocks = parts, self.flat.blocks
+        self.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
+        self.flat.states = self.states
+
+
+def kinds_of(parts: Sequence[Any]) -> list[bool | None]:
+    """Return for each part of a state whether it is a float, and None for None."""
+    return [None if x is None else isinstance(x, (Value, float)) for x in parts]
+
+
+def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return a state of blocks as a state of the whole vector."""
+    if len(states) == 1:
+        return states[0]
+    columns = zip(*states, strict=True)
+    return tuple([np.concatenate(x) if isinstance(x[0], np.ndarray) else x[0] for x in columns])

@@ -11,11 +11,11 @@ import autograd as ag
 import nn
 from autograd import Tensor
 from autograd.recording import watching
+from autograd.tape.call import Arguments
 from autograd.tape.native.machine import Machine
 from autograd.tape.numpy_text import NumpyText
 from autograd.tape.program import Program
 from autograd.tape.recording import Recording, gradients_of
-from autograd.tape.signature import Arguments
 
 ONE = [
     ag.tanh, ag.sigmoid, ag.relu, ag.softplus, ag.absolute, ag.square, ag.negative, ag.exp, ag.erf, ag.sin, ag.cos,

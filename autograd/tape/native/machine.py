@@ -184,7 +184,7 @@ class Machine:
 
     def execute_many(
         self, sets: Sequence[Array], first: int, rows: Array, floats: Array | None
-    ) -> tuple[Array, Exception | None]:
+    ) -> tuple[Array, BaseException | None]:
         """Run a program several times in one call, after `set`.
 
         Parameters
@@ -203,7 +203,7 @@ class Machine:
         -------
         losses : ndarray
             The first result of each run before one that would have raised an error, along the first axis.
-        error : Exception or None
+        error : BaseException or None
             What stopped the runs.
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
@@ -211,9 +211,9 @@ class Machine:
         advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
         if floats is not None and lowered.floats[1]:
             advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
-        kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
         if not self._own.isdisjoint(advancing):
             return losses[:0], None
+        kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
         changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
         segments, last = self._after_gathering(first, len(sets), rows.shape[1])
         last[3:6] = times if len(segments) == 1 else 1, len(advancing), address(changes)
@@ -227,7 +227,7 @@ class Machine:
         self._places[:] = before
         return losses[:done], error
 
-    def _times(self, segments: Sequence[int | Call], times: int) -> tuple[int, Exception | None]:
+    def _times(self, segments: Sequence[int | Call], times: int) -> tuple[int, BaseException | None]:
         """Run segments several times; return how many times without an error, and the error."""
         if len(segments) == 1:
             done = interpret(segments[0])
@@ -235,7 +235,7 @@ class Machine:
         for done in range(times):
             try:
                 self.execute(segments)
-            except Exception as error:
+            except BaseException as error:  # the steps before it count
                 return done, error
         return times, None
 

@@ -18,10 +18,10 @@ import nn
 from autograd import Tensor
 from autograd.extend import NotReplayable, callback
 from autograd.recording import watching
+from autograd.tape.call import Arguments
 from autograd.tape.numpy_text import NumpyText
 from autograd.tape.program import Program
 from autograd.tape.recording import Recording, gradients_of
-from autograd.tape.signature import Arguments
 
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 
