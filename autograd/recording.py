@@ -73,10 +73,6 @@ class Watch:
     def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
         """Implement `add_guards`."""
 
-    def run_part(self, run: Callable[[], list[Any]], draws: bool) -> tuple[list[Any], list[Any]] | None:
-        """Return the outputs of a part, and nodes from outside that it used; None if it cannot be run in replays."""
-        return run(), []
-
 
 def with_graph(create_graph: bool) -> bool:
     """Return whether derivatives must be nodes: if that is wanted, or a watcher records all operations."""

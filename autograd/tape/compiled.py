@@ -35,14 +35,7 @@ MOST_VARIANTS = 8  # programs of one cache key, for different results of the gua
 LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
 LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
-_locks: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def new_lock() -> Any:
-    """Return a re-entrant lock, which is free in a forked process if another thread held it."""
-    lock = threading.RLock()
-    _locks.add(lock)
-    return lock
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()  # free in a forked process if another thread held them
 
 
 def _reset_locks() -> None:
@@ -72,7 +65,8 @@ class Programs:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
         self._programs: dict[Key, list[Any]] = {}
-        self._lock = new_lock()  # a program has one set of arrays to write into
+        self._lock: Any = threading.RLock()  # a program has one set of arrays to write into
+        _locks.add(self._lock)
         self._recordings = 0
         self._described: dict[str, str] = {}  # the arguments of the last recording
         self._refusal: str = ""  # why the last recording was given up
@@ -124,8 +118,7 @@ class Programs:
         """Warn that programs are hardly ever replayed, with what differs from the last recording."""
         old, new = self._described, arguments.described.items()
         changes = [f"{name} was {old.get(name, 'absent')}, now {text}" for name, text in new if text != old.get(name)]
-        reason = variants[-1].changed() if variants and not changes else ", ".join(changes)
-        reason = reason or "callbacks raised NotReplayable, or another thread drew from `random` or `np.random`"
+        reason = ", ".join(changes) or (variants[-1].changed() if variants else self._refusal)
         warnings.warn(
             f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
             f"longer than computing it eagerly. What differs from the last recording: {reason}. A program is recorded "
@@ -303,11 +296,7 @@ class CompiledStep(Programs):
             return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
 
         try:
-            if getattr(self.optimizer, "needs_closure", False):
-                self.optimizer.step(closure)
-            else:
-                closure()
-                self.optimizer.step()
+            self.optimizer.step(closure)
         finally:
             for p, g in zip(parameters, held, strict=True):
                 p.grad = g

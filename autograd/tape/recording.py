@@ -8,7 +8,7 @@ import gc
 import pickle
 import random
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import NoReturn
 
 import numpy as np
@@ -181,21 +181,6 @@ class Recording(Watch):
 
         self.callback(observed, tuple([x for x, kind in zip(leaves, kinds, strict=True) if kind is not None]))
 
-    def run_part(self, run: Callable[[], list[Operand]], draws: bool) -> tuple[list[Operand], list[Node]] | None:
-        """Run a part that each replay runs again without recording it, unless some of it must be recorded.
-
-        A replay draws only once, and it must compute outputs without a gradient.
-        """
-        part = _Part()
-        if draws:
-            return None
-        with watching(part):
-            outputs = run()
-        if not all(isinstance(y, Node) and y._requires_grad for y in outputs):
-            return None
-        part.use(outputs)
-        return outputs, list(part.used)
-
     def call_hook(self, hook: Function, g: Cotangent) -> Cotangent:
         """Call a gradient hook with a copy of the cotangent, now and in each replay."""
         changes: list[bool] = []  # whether the hook returned a gradient when it was recorded
@@ -269,36 +254,6 @@ class Recording(Watch):
             "autograd.extend.guard(function, node), pass data to Python with autograd.extend.callback(function, node), "
             "or move it out of the compiled function"
         )
-
-
-class _Part(Watch):
-    """Collects the nodes from outside that a block uses; dicts keep their order."""
-
-    def __init__(self, grad_enabled: bool = True, other: _Part | None = None) -> None:
-        self.grad_enabled = grad_enabled
-        self.used: dict[Operand, None] = {} if other is None else other.used
-        self.made: set[Node] = set() if other is None else other.made
-
-    def with_grad(self, enabled: bool) -> _Part:
-        return _Part(enabled, self)
-
-    def use(self, args: Iterable[Operand]) -> None:
-        """Add the nodes among some arguments that were not computed in the block."""
-        self.used.update(dict.fromkeys([x for x in args if isinstance(x, Node) and x not in self.made]))
-
-    def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
-        self.use(args)
-        self.made.add(node)
-
-    def callback(self, function: Function, args: tuple[Tree, ...]) -> Tree:
-        self.use(flatten(args)[0])
-        return super().callback(function, args)
-
-    guard = callback
-
-    def observe(self, function: Function, args: tuple[Tree, ...]) -> Tree:
-        self.use(flatten(args)[0])
-        return super().observe(function, args)
 
 
 def _is_true(x: float) -> bool:

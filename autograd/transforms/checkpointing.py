@@ -12,7 +12,7 @@ from autograd.backward import between, summed
 from autograd.graph import Node, record, topological_order
 from autograd.operations.joining import split
 from autograd.operations.shaping import Recomputed, reshape
-from autograd.recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, raw_data
+from autograd.recording import enable_grad, is_grad_enabled, no_grad, raw_data, with_graph
 from autograd.reverse import reverse_pass
 from autograd.rules import shape_of
 from autograd.typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
@@ -51,7 +51,8 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
     Notes
     -----
     For a chain of n operations cut into sqrt(n) pieces, memory is O(sqrt(n)) instead of O(n), at the cost of one more
-    forward computation (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+    forward computation (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").  Inside a function that
+    `compile` records, `f` is called as it is: a program frees what it does not need, and stores the rest.
 
     Examples
     --------
@@ -64,23 +65,18 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Tree, **kwargs: Tree) -> Tree:
-        if not is_grad_enabled():
+        if not is_grad_enabled() or with_graph(False):
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
         inside = [leaf(type(x), x._value, x._requires_grad, x.name) for x in nodes]
-        mode, run = current_mode(), functools.partial(segment.run, inside)
-        found = mode.run_part(run, rng is not None) if isinstance(mode, Watch) else (run(), [])
-        if found is None:
-            return f(*args, **kwargs)
-        outputs, used = found
+        outputs = segment.run(inside)
         variables = segment.select(outputs)
         if not variables:
             return segment.rebuild_outputs(iter(outputs))
         own = set(inside)
         order = topological_order(*variables, variables_only=True)
-        leaves = [x for x in order if x.op is None]
-        segment.captured = tuple([x for x in dict.fromkeys([*used, *leaves]) if x not in own])
+        segment.captured = tuple([x for x in order if x.op is None and x not in own])
         inputs = (*nodes, *segment.captured)
         whole = record(segment, inputs, tuple([x._value for x in inputs]), {}, segment.packed(variables))
         parts = iter(_unpacked(whole, variables))

@@ -817,25 +817,6 @@ def test_transform_of_a_compiled_function_is_compiled(transform):
     assert len(calls) == 1
 
 
-def test_checkpoint_is_recomputed_in_replays():
-    calls = []
-    w = Tensor([0.5, 2.0], requires_grad=True)
-
-    def block(x):
-        calls.append(1)
-        return ag.tanh(x * w) * x
-
-    plain = ag.compile(lambda x: block(x).sum())
-    saved = ag.compile(lambda x: ag.checkpoint(block)(x).sum())
-    for k in (1.0, 2.0, 3.0):
-        x = np.array([k, -k])
-        w.grad = None
-        expected = float(plain(x)), w.grad
-        w.grad = None
-        assert (float(saved(x)), w.grad.tolist()) == (expected[0], expected[1].tolist())
-    assert saved.source().count("np.tanh(") == 1  # in the backward part; the forward part keeps nothing
-
-
 def test_anomaly_is_detected_in_a_compiled_function():
     step = ag.compile(lambda x: ag.log(x).sum())
     x = Tensor([1.0], requires_grad=True)
@@ -900,30 +881,6 @@ def test_hook_added_to_a_leaf_later_is_called():
     w.register_hook(lambda g: g * 10.0)
     step(np.array([2.0]))
     assert w.grad.tolist() == [20.0]
-
-
-def test_checkpointed_model_needs_fewer_buffers():
-    """The buffers grow with the inputs of the parts, not with their intermediate results."""
-    layers = [Tensor(np.full((50, 50), 0.01), requires_grad=True) for _ in range(12)]
-
-    def block(x, *weights):
-        for w in weights:
-            x = ag.tanh(x @ w)
-        return x
-
-    def deep(x, part):
-        for i in range(0, 12, 4):
-            x = part(x, *layers[i : i + 4])
-        return x.sum()
-
-    x = np.ones((50, 50))
-    blocks = {}
-    for name, part in (("kept", block), ("saved", ag.checkpoint(block))):
-        step = ag.compile(lambda x, part=part: deep(x, part))
-        step(x)
-        blocks[name] = size_of(programs(step)[0].executor.text) / x.nbytes
-    assert blocks["kept"] > 12
-    assert blocks["saved"] < 8
 
 
 # --------------------------------------------------------------------- arguments, results and calls of other kinds
