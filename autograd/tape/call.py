@@ -38,13 +38,6 @@ def signature_of(
     for a, path in zip(leaves, paths, strict=True):
         data = _input_data(a)
         if data is None:
-            try:
-                hash(a)
-            except TypeError:
-                raise TypeError(
-                    f"argument {path} of a compiled function is {a!r:.60} ({type(a).__name__}): arguments must be "
-                    "floats, arrays, nodes or hashable, since a program is recorded for each value of the others"
-                ) from None
             key += (type(a), a)
             continue
         inputs.append(data)

@@ -58,10 +58,6 @@ class Programs:
     """
 
     def __init__(self, function: Function) -> None:
-        if not callable(function):
-            raise TypeError(
-                f"compile() expected a function, got {function!r:.60}; write compile(lambda x: loss(model(x)))"
-            )
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
         self._programs: dict[Key, list[Any]] = {}
@@ -243,11 +239,6 @@ class CompiledStep(Programs):
     def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
         if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
             raise TypeError(f"optimizer must be one of optim, such as Adam(model.parameters()), got {optimizer!r:.60}")
-        if getattr(optimizer, "needs_product", "") == "jacobian":
-            raise TypeError(
-                f"{type(optimizer).__name__} needs residuals in place of a loss: write compile(residuals), and pass "
-                "optimizer.step() a closure that calls it"
-            )
         super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform
@@ -346,11 +337,10 @@ class CompiledStep(Programs):
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
         losses: list[float] = []
         with deferred_interrupt() as interrupted:
-            is_stopped = False
             while (done := len(losses)) < len(rows):
                 begin, count = time.perf_counter(), self._at_once
                 try:
-                    is_stopped = self._some(arrays, rows[done : done + count], scheduler, is_stopped, losses)
+                    self._some(arrays, rows[done : done + count], scheduler, losses)
                 except RecordingError as error:
                     error.losses = np.array(losses)
                     raise
@@ -360,34 +350,26 @@ class CompiledStep(Programs):
                     raise KeyboardInterrupt
         return np.array(losses)
 
-    def _some(
-        self, arrays: Sequence[Array], rows: Array, scheduler: Any, is_stopped: bool, losses: list[float]
-    ) -> bool:
-        """Take at least one step and append the losses; return whether the next step raised an error in a replay.
+    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, losses: list[float]) -> None:
+        """Take at least one step, and append the losses."""
 
-        That step is taken eagerly, which raises the error again: another replay would repeat its side effects.
-        """
-        if not is_stopped and settled_mode() is True and not self._lock._is_owned() and self._has_rule():
+        def take(step: Callable[..., Tree], row: Array) -> None:
+            losses.append(float(_loss_of(step(*[x[row] for x in arrays]))))
+            if scheduler is not None:
+                scheduler.step()
+
+        if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
             key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
             with self._lock:
                 for program in self._programs.get(key, ()):
                     found, is_stopped = program.many(arrays, rows, scheduler)
                     losses += found
-                    if found:
-                        return is_stopped
-                    if is_stopped:
-                        break
-        for row in rows[:1] if is_stopped else rows:
-            args = tuple([x[row] for x in arrays])
-            if is_stopped:
-                with self._lock:
-                    result = self._eagerly(args, {})
-            else:
-                result = self(*args)
-            if scheduler is not None:
-                scheduler.step()
-            losses.append(float(_loss_of(result)))
-        return False
+                    if is_stopped:  # raise the error again, but not in a replay, which would repeat its side effects
+                        take(lambda *args: self._eagerly(args, {}), rows[len(found)])
+                    if found or is_stopped:
+                        return
+        for row in rows:
+            take(self, row)
 
     def source(self) -> str:
         """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""

@@ -47,11 +47,8 @@ class Buffers:
     def __init__(self, program: Program) -> None:
         specs, owners, results = program.specs, program.owners, [r for r in program.results if r in program.owners]
         own = {step.result for step in program.steps if owners[step.result] == step.result} - program.shared
-        scalars = {r for r in program.results[: program.outputs] if (spec := specs[r]) is not None and not spec.shape}
         times = Counter(results)
-        self.copied: set[int] = {
-            r for r in results if r not in own or times[r] > 1 or not (r in scalars or specs[r].whole)
-        }
+        self.copied: set[int] = {r for r in results if r not in own or times[r] > 1 or not specs[r].whole}
         # Memory of results belongs to the caller, and callbacks may keep or return their arguments.
         kept = {owners[value] for value in (*results, *program.shared) if value in owners}
         last: dict[int, int] = {}  # the last step that uses each value, or its memory
@@ -130,7 +127,6 @@ class _Writer:
         self.names: dict[int, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
-        self.scalars: dict[object, Array] = {}
 
     # ------------------------------------------------------------------------------------------ names
 
@@ -228,23 +224,12 @@ class _Writer:
         function: Function = op.forward
         if into is not None and (out or (isinstance(into, np.ufunc) and is_array)):
             function = into
-        if function is np.matmul and self._of_two_axes(step):
-            function = np.dot  # the same BLAS call with less overhead
         if self._shape_may_change(step):
             function = _like_recorded(function, spec)
-        if isinstance(function, np.ufunc) and is_array:
-            args = [self._converted(a, step, text) for a, text in zip(step.operands, args, strict=True)]
         if out:
             options.append(f"out={out}")
-        return f"{self._function(function, op.name)}({', '.join([*args, *options])})"
-
-    def _converted(self, value: int, step: Step, text: str) -> str:
-        """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""
-        a, constants = self.program.constants.get(value), self.program.constants
-        dtypes = {dtype for x in step.operands if x not in constants and (dtype := self._dtype(x)) is not None}
-        if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
-            return text
-        return self._bind(self.scalars.setdefault((f"{a!r}", dtype), np.array(a, dtype)), f"c_{a}")
+        name = f"np.{function.__name__}" if isinstance(function, np.ufunc) else self._bind(function, op.name)
+        return f"{name}({', '.join([*args, *options])})"
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the source of a view of the same memory; None for other operations."""
@@ -260,15 +245,6 @@ class _Writer:
             if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
                 return f"{args[0]}[{', '.join(map(_index, parts))}]"
         return None
-
-    def _function(self, function: Function, wish: str) -> str:
-        if isinstance(function, np.ufunc) or function is np.dot:
-            return f"np.{function.__name__}"
-        return self._bind(function, wish)
-
-    def _of_two_axes(self, step: Step) -> bool:
-        x, y = [self.program.specs[a] for a in step.operands]
-        return {len(x.shape), len(y.shape)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
 
     def _shape_may_change(self, step: Step) -> bool:
         """Return whether the shape of the result depends on data, as that of a callback or of a selection by a mask."""

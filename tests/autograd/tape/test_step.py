@@ -356,12 +356,6 @@ def test_callback_inside_no_grad_is_called_once_in_a_step_with_products():
     assert calls == [1, 1, 1]
 
 
-def test_optimizer_of_residuals_is_refused_with_the_cure():
-    model = nn.Linear(2, 1, rng=0)
-    with pytest.raises(TypeError, match=r"pass optimizer\.step\(\) a closure"):
-        autograd.compile(lambda x: model(x).sum(), optimizer=optim.LevenbergMarquardt(model.parameters()))
-
-
 def test_mistakes_are_refused_with_the_cure():
     w, other = (Tensor([1.0], requires_grad=True) for _ in range(2))
     optimizer = optim.SGD([other])
