@@ -185,7 +185,7 @@ class Call:
         # A function of floats and arrays alone returns floats and arrays, as operations do.
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
-        self._guards = recording.guards
+        self._guards = [*recording.guards.values()]
         self._checked: object = None  # `CHANGED` when the variables were checked
         self._found: Sequence[Data] = [
             np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found
@@ -194,6 +194,7 @@ class Call:
         self._targets = program.targets
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
         self._recorded = [(type(x), x._value, state_of(x)) for x in program.variables]
+        self._variables: list[Node | None] = []  # those that still exist
         self._leaves: list[Node] = []
 
     def _program(
@@ -223,8 +224,8 @@ class Call:
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself, now that its graph is gone."""
-        for reference, (kind, data, state) in zip(self._references, self._recorded, strict=True):
-            x = reference()
+        self._variables = [reference() for reference in self._references]
+        for x, (kind, data, state) in zip(self._variables, self._recorded, strict=True):
             self._leaves.append(leaf(kind, data) if x is None else x)
             if x is not None:
                 self._states.append((x, state))
@@ -243,7 +244,7 @@ class Call:
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add the gradients among the results to those of the variables."""
-        variables: list[Any] = [*sources, *[reference() for reference in self._references]]
+        variables: list[Any] = [*sources, *self._variables]
         gradients: dict[Any, Any] = {}
         for t, g in zip(self._targets, found[self._count :], strict=True):
             x = variables[t]

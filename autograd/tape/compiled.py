@@ -237,8 +237,11 @@ class CompiledStep(Programs):
     """
 
     def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
-        if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
-            raise TypeError(f"optimizer must be one of optim, such as Adam(model.parameters()), got {optimizer!r:.60}")
+        if not hasattr(optimizer, "param_groups") or getattr(optimizer, "needs_product", "") == "jacobian":
+            raise TypeError(
+                "optimizer must be one of optim that minimizes a loss, such as Adam(model.parameters()), "
+                f"got {optimizer!r:.60}"
+            )
         super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform

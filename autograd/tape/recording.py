@@ -75,7 +75,7 @@ class Recording(Watch):
         The callbacks, in order, those in `first` first; each replay calls all of them.
     first : list of Node
         The guards that depend on inputs only, and are evaluated before anything is drawn or counted.
-    guards : list of (callable, tuple, object)
+    guards : dict to (callable, tuple, object)
         Functions of Python state such as a module's training mode, their arguments, and what they returned.
     options : set of Node or None
         The options of an optimizer whose rule is recorded, which may branch on them, and on other floats with a guard.
@@ -87,10 +87,9 @@ class Recording(Watch):
         self.grad_enabled = grad_enabled
         self.effects: list[Node] = []
         self.first: list[Node] = []
-        self.guards: list[tuple[Function, tuple[Tree, ...], object]] = []
+        self.guards: dict[Hashable, tuple[Function, tuple[Tree, ...], object]] = {}
         self.options: set[Node] | None = None
         self.float_notes: Notes = Value.plain._replace(recording=object())
-        self._answers: dict[Hashable, object] = {}
         self._made: set[Node] = set()
         self._is_alone: bool = threading.active_count() == 1
         # The states of the two global generators: when recording began, and after the last callback.
@@ -126,10 +125,8 @@ class Recording(Watch):
         """Return a function's answer; replay only while it stays the same."""
         if any(isinstance(arg, Node) or holds_objects(arg) for arg in args):
             return self._guard_data(function, args)
-        answer, key = function(*args), (function, *map(id, args))
-        if key not in self._answers or self._answers[key] != answer:  # a neuron repeats its guards for each example
-            self._answers[key] = answer
-            self.guards.append((function, args, answer))
+        answer = function(*args)
+        self.guards.setdefault((function, *map(id, args)), (function, args, answer))  # a neuron repeats its guards
         return answer
 
     def _guard_data(self, function: Function, args: tuple[Tree, ...]) -> Tree:
