@@ -370,9 +370,9 @@ class Vector:
         self._set(parts)
 
     def _set(self, parts: list[Any]) -> None:
-        self._parts, blocks = parts, self.flat.blocks
-        self.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
-        self.flat.states = self.states
+        states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in self.flat.blocks]
+        self._parts, self.flat.states = parts, states
+        self.states = states if kinds_of(parts) == self.kinds else None
 
 
 def kinds_of(parts: Sequence[Any]) -> list[bool | None]:

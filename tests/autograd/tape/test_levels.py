@@ -33,6 +33,12 @@ RUNNERS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def unprepared(monkeypatch):
+    """Forget the time that the programs of other tests took, after which these would run as machine code."""
+    monkeypatch.setattr(executor, "preparation", executor.Preparation())
+
+
 @pytest.fixture(params=RUNNERS)
 def runner(request, monkeypatch):
     """Use one runner for all programs of floats, including small ones."""
