@@ -10,7 +10,8 @@ from .instructions import SELECT, Instruction, merged
 
 __all__: list[str] = []
 
-NEUTRAL: dict[np.ufunc, float] = {np.add: -0.0, np.multiply: 1.0}  # initial values that do not change a float
+# Initial values of floats; NumPy returns 0.0 for the sum of -0.0.
+NEUTRAL: dict[np.ufunc, float] = {np.add: float(np.add.reduce([-0.0])), np.multiply: 1.0}
 
 
 def reduced(

@@ -134,6 +134,16 @@ def test_arithmetic_gives_the_bits_of_numpy(name):
             assert np.asarray(machine.run(*data)[0]).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_reductions_of_negative_zeros_have_the_bits_of_numpy(dtype):
+    x = Tensor(np.full((3, 5), -0.0, dtype))
+    for reduce in (ag.sum, ag.mean, ag.prod, ag.max, ag.min):
+        for axis in (None, 0, 1, (0, 1)):
+            machine = Machine(program_of(lambda x, f=reduce, axis=axis: f(x, axis=axis), x))
+            expected = np.asarray(reduce(x.data, axis=axis))
+            assert np.asarray(machine.run(x.data)[0]).tobytes() == expected.tobytes(), (reduce, axis)
+
+
 def mlp(*sizes, dtype):
     layers = [part for n, m in itertools.pairwise(sizes) for part in (nn.Linear(n, m), nn.Tanh())]
     return nn.Sequential(*layers[:-1]).to(dtype)
