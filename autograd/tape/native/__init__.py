@@ -9,12 +9,8 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     """Import numba, which takes half a second, when it is needed."""
-    if name == "Machine":
-        from .machine import Machine
+    if name not in ("Machine", "prepare"):
+        raise AttributeError(name)
+    from . import kernels, machine
 
-        return Machine
-    if name == "prepare":
-        from .kernels import prepare
-
-        return prepare
-    raise AttributeError(name)
+    return machine.Machine if name == "Machine" else kernels.prepare

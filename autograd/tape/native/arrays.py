@@ -16,25 +16,13 @@ import numpy as np
 
 from autograd.typing import Array, DType, Shape
 
-from .instructions import (
-    CHAIN,
-    CONVERT,
-    COPY,
-    GATHER,
-    HOLDS,
-    LOCATE,
-    POWER,
-    PUT,
-    SCATTER,
-    Instruction,
-    Operand,
-    merged,
-)  # fmt: skip
-from .loops import Loop, loop_of
+from .instructions import Instruction, Loop, Operand, kernel, loop_of, merged
 
+WORDS = (4, 8)  # bytes of an element that the machine can copy
 SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
 MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # how NumPy's functions are recorded; `functions` enters them
+# Initial values of floats; NumPy returns 0.0 for the sum of -0.0.
+NEUTRAL: dict[np.ufunc, float] = {np.add: float(np.add.reduce([-0.0])), np.multiply: 1.0}
 
 
 class Code:
@@ -92,7 +80,7 @@ class Code:
         dims, columns = merged(shape, [np.broadcast_to(x.memory, shape).strides for x in arrays])
         if elementwise and inner == 1 and len(dims) == 2 and dims[1] < SHORT:
             whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
-            if whole[-1] and all(x.itemsize in COPY for x in arrays[:-1]):
+            if whole[-1] and all(x.itemsize in WORDS for x in arrays[:-1]):
                 arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
                 dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
         lead = 2 + inner - len(dims)
@@ -118,10 +106,10 @@ class Code:
 
     def copy(self, x: ShapedArray, out: ShapedArray) -> None:
         """Copy `x`, which is broadcast, into an array of the same dtype."""
-        if x.itemsize not in COPY:
+        if x.itemsize not in WORDS:
             self.loop(loop_of(np.bitwise_or, "??->?"), [x, x, out], out.shape)
         else:
-            self.loop((COPY[x.itemsize], 0), [x, out], out.shape, inner=2)
+            self.loop(kernel(f"copy{x.itemsize}"), [x, out], out.shape, inner=2)
 
 
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -162,7 +150,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         if self.code.assumed is None or self.memory.shape or self.dtype.char != "?":
             raise TypeError("an array without values")
         condition: Any = self if self.code.assumed else np.logical_not(self)
-        self.code.call((HOLDS, 0), (condition,), (1,))
+        self.code.call(kernel("holds"), (condition,), (1,))
         return self.code.assumed
 
     def operand(self, stride0: int = 0, stride1: int = 0) -> Operand:
@@ -193,10 +181,8 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             return self.copy()
         if wanted.char == "?":
             return np.not_equal(self, 0)  # type: ignore[return-value]
-        if (kind := self.dtype.char + wanted.char) not in CONVERT:
-            raise TypeError(f"no conversion {kind}")
         out = self.code.new(self.shape, wanted)
-        self.code.loop((CONVERT[kind], 0), [self.contiguous(), out], self.shape)
+        self.code.loop(kernel(self.dtype.char + wanted.char), [self.contiguous(), out], self.shape)
         return out
 
     def contiguous(self) -> ShapedArray:
@@ -227,13 +213,13 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             return self.like(self.memory[parts if Ellipsis in parts else (*parts, ...)])  # never a scalar
         positions, rest = self._located(parts)
         out = self.code.new(positions.shape + rest, self.dtype)
-        self.contiguous()._move(GATHER, positions, out)
+        self.contiguous()._move("gather", positions, out)
         return out
 
     def __setitem__(self, key: Any, value: Any) -> None:
         parts = key if isinstance(key, tuple) else (key,)
         if any(isinstance(part, ARRAYS) for part in parts):
-            self._put(PUT, parts, value)
+            self._put("put", parts, value)
         else:
             self[key].assign(value)
 
@@ -245,9 +231,9 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     def chain(self, a: Array, b: Array, out: int) -> None:
         """Write sums of products of elements at two matrices of positions, (terms, sums), from the position `out`."""
         places = [self.code.constant(x, np.dtype(np.uint32)) for x in (a, b)]
-        self.code.call((CHAIN, out), (*places, self), a.shape)
+        self.code.call(kernel("chain", out), (*places, self), a.shape)
 
-    def _put(self, function: int, key: tuple[Any, ...], value: Any) -> None:
+    def _put(self, function: str, key: tuple[Any, ...], value: Any) -> None:
         """Write rows to some positions, or add them."""
         if not self.memory.flags.c_contiguous:
             raise TypeError("indices of a view")
@@ -256,13 +242,13 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         rows.assign(value)
         self._move(function, positions, rows)
 
-    def _move(self, function: int, positions: ShapedArray, rows: ShapedArray) -> None:
-        if rows.itemsize not in COPY:
+    def _move(self, function: str, positions: ShapedArray, rows: ShapedArray) -> None:
+        if rows.itemsize not in WORDS:
             raise TypeError(f"rows of {rows.dtype}")
         if rows.size:
-            unit = 4 if function in (GATHER, PUT) else rows.itemsize
+            unit = rows.itemsize if function.startswith("scatter") else 4
             size = rows.memory.nbytes // unit // positions.size
-            self.code.call((function, size), (self, positions, rows), (positions.size,))
+            self.code.call(kernel(function, size), (self, positions, rows), (positions.size,))
 
     def _located(self, key: tuple[Any, ...]) -> tuple[ShapedArray, Shape]:
         """Return the positions of rows, for arrays of indices along the first axes, and the shape of a row."""
@@ -283,7 +269,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
                 flat = code.constant(code.constants[flat.buffer] * length + at % max(1, length), kind)
             else:
                 start, flat = flat, code.new(shape, kind)
-                code.loop((LOCATE, length), [start, index, flat], shape)
+                code.loop(kernel("locate", length), [start, index, flat], shape)
         return flat, self.shape[len(indices) :]
 
     # -------------------------------------------------------------------------------------- NumPy's protocols
@@ -297,14 +283,14 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method == "at" and ufunc is np.add:
             target, key, value = inputs
-            return target._put(SCATTER[target.dtype.char], key if isinstance(key, tuple) else (key,), value)
+            return target._put(f"scatter {target.dtype.char}", key if isinstance(key, tuple) else (key,), value)
         if method == "reduce":
-            return FUNCTIONS["reduce"](ufunc, *inputs, **options)
+            return reduced(ufunc, *inputs, **options)
         if method != "__call__" or ufunc.nout != 1 or options.keys() - {"out"}:
             raise TypeError(f"np.{ufunc.__name__}.{method} with {list(options)}")
         (out,) = options.get("out", (None,))
         if ufunc is np.matmul:
-            return FUNCTIONS[np.matmul](self.code, *inputs, out=out)
+            return product(self.code, *inputs, out)
         if ufunc.signature is not None:
             raise TypeError(ufunc.__name__)
         code = self.code
@@ -314,7 +300,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             out = code.new(shape, dtypes[-1], weak and dtypes[-1].char == "d")
         elif type(out) is not ShapedArray or out.dtype != dtypes[-1] or out.shape != shape:
             raise TypeError(f"an output of another dtype or shape {out.dtype, out.shape, dtypes, shape}")
-        code.loop((POWER, 0) if weak and ufunc is np.power else loop_for(ufunc, dtypes), [*arrays, out], shape)
+        code.loop(kernel("power") if weak and ufunc is np.power else loop_for(ufunc, dtypes), [*arrays, out], shape)
         return out
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -362,3 +348,142 @@ def converted(code: Code, x: Any, dtype: DType) -> ShapedArray:
     if not isinstance(x, ShapedArray):
         return code.constant(x, dtype)
     return x if x.dtype == dtype else x.astype(dtype)
+
+
+def reduced(
+    ufunc: np.ufunc, x: ShapedArray, axis: Any = 0, keepdims: bool = False, initial: Any = None, **others: Any
+) -> ShapedArray:
+    """Return a reduction along axes, in NumPy's order."""
+    if any(value is not None for value in others.values()):
+        raise TypeError(f"a reduction with {others}")
+    dtypes = ufunc.resolve_dtypes((None, x.dtype, None), reduction=True)
+    x = converted(x.code, x, dtypes[1])
+    axes = range(x.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
+    if not axes:
+        return x.copy()
+    kept = x.code.new(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]), dtypes[0])
+    source = x.memory
+    if initial is None and x.dtype.kind == "f":
+        initial = NEUTRAL.get(ufunc) if x.size else ufunc.identity
+    if initial is not None:
+        kept.assign(initial)
+    elif not x.size:
+        raise TypeError("a reduction of nothing")
+    elif len(axes) == 1:
+        before = (slice(None),) * axes[0]
+        x.code.copy(x[(*before, slice(1))], kept)
+        source = source[(*before, slice(1, None))]
+    else:
+        for i in axes:
+            x = x if x.shape[i] == 1 else reduced(ufunc, x, i, True)
+        return x if keepdims else x.like(x.memory.squeeze(tuple(axes)))
+    x.code.loop(loop_for(ufunc, dtypes), (kept, x.like(source), kept), source.shape, elementwise=False)
+    return kept if keepdims else kept.like(kept.memory.squeeze(tuple(axes)))
+
+
+def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
+    """Return a matrix product, by the loop that calls BLAS."""
+    arrays, dtypes, _ = operands_of(code, np.matmul, (x, y), out)
+    a, b = [z.memory for z in arrays]
+    has_rows, has_columns = a.ndim > 1, b.ndim > 1
+    a, b = a if has_rows else a[None], b if has_columns else b[:, None]
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
+    if k != b.shape[-2]:
+        raise TypeError("shapes do not match")
+    shape = lead + (n,) * has_rows + (m,) * has_columns
+    if k == 1 and out is None and dtypes[-1].kind == "f":  # for which the loop does not call BLAS
+        return (arrays[0].like(a) * arrays[1].like(b) + 0.0).reshape(shape)  # type: ignore[no-any-return]
+    whole = code.new((*lead, n, m), dtypes[-1])
+    views = [np.broadcast_to(v, lead + v.shape[-2:]) for v in (a, b, whole.memory)]
+    dims, strides = merged(lead, [v.strides[:-2] for v in views])
+    if len(dims) > 2:
+        raise TypeError(f"strides along {dims}")
+    outer = [(0, *s)[-2:] for s in strides]
+    operands = tuple([z.operand(*s) for z, s in zip((*arrays, whole), outer, strict=True)])
+    if whole.size:
+        steps = (0, 0, 0, *sum([v.strides[-2:] for v in views], ()))
+        loop = loop_for(np.matmul, dtypes)
+        code.instructions.append(Instruction(loop, operands, (1, n, k, m), steps, (1, *dims)[-2:], False))  # type: ignore[arg-type]
+    found = whole.like(whole.memory.reshape(shape))
+    if out is not None:
+        code.copy(found, out)
+        return out  # type: ignore[no-any-return]
+    return found
+
+
+def where(code: Code, mask: Any, x: Any, y: Any) -> ShapedArray:
+    """Return the elements of `x` where a mask is true, and of `y` elsewhere."""
+    kinds = [kind_of(x), kind_of(y)]
+    dtype = np.result_type(*[np.empty((), kind) if isinstance(kind, np.dtype) else kind(0) for kind in kinds])
+    mask = mask if kind_of(mask) == np.dtype(bool) else np.not_equal(mask, 0)
+    arrays = [converted(code, mask, np.dtype(bool)), converted(code, x, dtype), converted(code, y, dtype)]
+    out = code.new(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
+    arrays = [(a if a.shape == out.shape else code.spread(a, out.shape)).contiguous() for a in arrays]
+    code.loop(kernel(f"select{dtype.itemsize}"), [*arrays, out], out.shape)
+    return out
+
+
+def joined(code: Code, xs: Sequence[Any], axis: int = 0) -> ShapedArray:
+    """Return arrays one after another."""
+    dtype = np.result_type(*[x.memory if isinstance(x, ShapedArray) else x for x in xs])
+    arrays = [converted(code, x, dtype) for x in xs]
+    shape = list(arrays[0].shape)
+    shape[axis] = sum([x.shape[axis] for x in arrays])
+    out, end = code.new(tuple(shape), dtype), 0
+    for x in arrays:
+        key: list[Any] = [slice(None)] * len(shape)
+        key[axis] = slice(end, end := end + x.shape[axis])
+        code.join(x, out[tuple(key)])
+    return out
+
+
+def filled(value: float | None) -> Callable[..., ShapedArray]:
+    """Return the function that makes an array of one value, or without values."""
+
+    def like(code: Code, x: ShapedArray, dtype: Any = None, shape: Any = None) -> ShapedArray:
+        out = code.new(x.shape if shape is None else shape, x.dtype if dtype is None else dtype)
+        if value is not None:
+            out.assign(value)
+        return out
+
+    return like
+
+
+def of_memory(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that needs shapes and dtypes alone."""
+    return lambda _, *args: function(*[x.memory if isinstance(x, ShapedArray) else x for x in args])
+
+
+def view_by(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose result is a view of its first argument."""
+    return lambda _, x, *args, **options: x.like(function(x.memory, *args, **options))
+
+
+def reduction(ufunc: np.ufunc) -> Callable[..., ShapedArray]:
+    """Return the function that reduces along all axes by default."""
+    return lambda _, x, axis=None, keepdims=False, initial=None: reduced(ufunc, x, axis, bool(keepdims), initial)
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {  # how NumPy's functions are recorded
+    **{f: of_memory(f) for f in (np.shape, np.ndim, np.size, np.result_type)},
+    **{f: view_by(f) for f in (np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze, np.broadcast_to)},
+    np.matmul: product,
+    np.dot: lambda code, x, y: product(code, x, y) if np.ndim(x) and np.ndim(y) in (1, 2) else x * y,
+    np.where: where,
+    np.concatenate: joined,
+    np.stack: lambda code, xs, axis=0: joined(code, [np.expand_dims(x, axis) for x in xs], axis),
+    np.reshape: lambda code, x, shape: x.reshape(shape),
+    np.ravel: lambda code, x: x.reshape(-1),
+    np.clip: lambda code, x, low, high: np.minimum(np.maximum(x, low), high),
+    np.mean: lambda code, x, axis=None, keepdims=False: x.mean(axis, keepdims),
+    np.sum: reduction(np.add),
+    np.prod: reduction(np.multiply),
+    np.max: reduction(np.maximum),
+    np.min: reduction(np.minimum),
+    np.any: reduction(np.logical_or),
+    np.all: reduction(np.logical_and),
+    np.empty_like: filled(None),
+    np.zeros_like: filled(0.0),
+    np.ones_like: filled(1.0),
+}

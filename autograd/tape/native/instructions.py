@@ -1,18 +1,71 @@
-"""Instructions of the native machine, and the table of integers that the interpreter reads."""
+"""Instructions of the native machine, and the table of integers that the interpreter reads.
 
+Most call an inner loop of NumPy.  A ufunc has one loop per combination of dtypes, a C function
+``loop(char **args, npy_intp *dims, npy_intp *steps, void *data)``, and the public header ``numpy/ufuncobject.h``
+declares where they are.  Called directly, a loop computes the same bits as the ufunc, uses the same vector
+instructions, and takes 10 ns instead of 500 ns for a small array.
+"""
+
+import ctypes
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autograd.typing import Shape
 
-from .loops import Loop
-
 BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
-# The numbers of the functions in `kernels`, by itemsize or by dtypes.
-SELECT, COPY, SCATTER = {4: 1, 8: 2}, {4: 14, 8: 15}, {"f": 12, "d": 13}
-CONVERT = {"?f": 3, "?d": 4, "df": 5, "fd": 6, "lf": 7, "ld": 8, "?l": 9}
-GATHER, PUT, CHAIN, POWER, LOCATE, IS_FINITE, HOLDS = 10, 11, 16, 17, 18, 19, 20
-MAY_FAIL = {LOCATE, IS_FINITE, HOLDS}
+# The functions of `kernels` by their numbers; of the last three, a call may fail.
+KERNELS = (
+    "run", "select4", "select8", "?f", "?d", "df", "fd", "lf", "ld", "?l", "gather", "put", "scatter f", "scatter d",
+    "copy4", "copy8", "chain", "power", "locate", "is finite", "holds",
+)  # fmt: skip
+MAY_FAIL = range(KERNELS.index("locate"), len(KERNELS))
+Loop = tuple[int, int]  # the addresses of the function and of its data
+
+
+class _Header(ctypes.Structure):
+    """The first fields of ``PyUFuncObject``, after those of every Python object."""
+
+    _fields_ = [
+        ("nin", ctypes.c_int), ("nout", ctypes.c_int), ("nargs", ctypes.c_int), ("identity", ctypes.c_int),
+        ("functions", ctypes.POINTER(ctypes.c_size_t)), ("data", ctypes.POINTER(ctypes.c_size_t)),
+        ("ntypes", ctypes.c_int), ("reserved", ctypes.c_int), ("name", ctypes.c_char_p), ("types", ctypes.c_void_p),
+    ]  # fmt: skip
+
+
+@functools.cache
+def loop_of(ufunc: np.ufunc, signature: str) -> Loop:
+    """Return the loop of a ufunc for these dtypes.
+
+    Raises
+    ------
+    LookupError
+        If the ufunc has no such loop, or if this version of NumPy stores its loops differently.
+
+    Examples
+    --------
+    >>> function, data = loop_of(np.add, "ff->f")
+    """
+    header = _Header.from_address(id(ufunc) + object.__basicsize__)
+    counts = (header.nin, header.nout, header.nargs, header.ntypes)
+    if counts != (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) or header.name.decode() != ufunc.__name__:
+        raise LookupError(f"the layout of ufuncs in NumPy {np.__version__} is unknown")
+    if signature not in ufunc.types:
+        raise LookupError(f"np.{ufunc.__name__} has no loop {signature}")
+    i = ufunc.types.index(signature)
+    numbers = ctypes.string_at(header.types + i * ufunc.nargs, ufunc.nargs)
+    if list(numbers) != [np.dtype(char).num for char in signature.replace("->", "")]:
+        raise LookupError(f"the order of the loops in NumPy {np.__version__} is unknown")
+    return header.functions[i], header.data[i] if header.data else 0
+
+
+def kernel(name: str, data: int = 0) -> Loop:
+    """Return a function of `kernels`, or raise `TypeError` if there is none for these dtypes."""
+    if name not in KERNELS:
+        raise TypeError(f"no function {name}")
+    return KERNELS.index(name), data
 
 
 class Operand(NamedTuple):

@@ -15,9 +15,8 @@ from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
 
-from . import functions  # noqa: F401  (enters NumPy's functions)
 from .arrays import Code, ShapedArray
-from .instructions import BLOCK, IS_FINITE, MAY_FAIL, Instruction, Run
+from .instructions import BLOCK, MAY_FAIL, Instruction, Run, kernel
 
 FLOAT = np.dtype(np.float64)
 
@@ -153,7 +152,7 @@ class Lowered:
         """Return an array of one element as a float, which is checked where Python may raise an error."""
         x = x.reshape(()) if x.dtype.char == "d" else x.reshape(()).astype(np.float64)
         if may_fail(op):
-            self.code.call((IS_FINITE, 0), (x,), (1,))
+            self.code.call(kernel("is finite"), (x,), (1,))
         return x
 
     def _results(self, found: Sequence[Any]) -> list[Any]:

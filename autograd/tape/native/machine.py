@@ -21,7 +21,7 @@ from autograd.tape.program import Program
 from autograd.typing import Array, Data
 
 from .arrays import ShapedArray
-from .instructions import GATHER, Instruction, Operand, Run, encoded
+from .instructions import Instruction, Operand, Run, encoded, kernel
 from .kernels import interpret
 from .lowering import Call, Layout, Lowered
 
@@ -246,7 +246,7 @@ class Machine:
             items: list[Any] = []
             for k, x in enumerate(self.lowered.inputs[first : first + count]):
                 operands = (Operand(end + 1 + k, 0), Operand(end, 0), x.operand())
-                loop = GATHER, x.memory.nbytes // 4 // max(1, batch)
+                loop = kernel("gather", x.memory.nbytes // 4 // max(1, batch))
                 items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
             segments = self._segmented(items + self.lowered.order)
             if type(segments[-1]) is Call:
