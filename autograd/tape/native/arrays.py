@@ -290,7 +290,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             raise TypeError(f"np.{ufunc.__name__}.{method} with {list(options)}")
         (out,) = options.get("out", (None,))
         if ufunc is np.matmul:
-            return product(self.code, *inputs, out)
+            return product(self.code, inputs[0], inputs[1], out)
         if ufunc.signature is not None:
             raise TypeError(ufunc.__name__)
         code = self.code

@@ -8,18 +8,19 @@ instructions, and takes 10 ns instead of 500 ns for a small array.
 
 import ctypes
 import functools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd.typing import Shape
 
+HEADER = 7  # words of an instruction before its operands
 BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
 # The functions of `kernels` by their numbers; of the last three, a call may fail.
 KERNELS = (
-    "run", "select4", "select8", "?f", "?d", "df", "fd", "lf", "ld", "?l", "gather", "put", "scatter f", "scatter d",
-    "copy4", "copy8", "chain", "power", "locate", "is finite", "holds",
+    "run", "select4", "select8", "copy4", "copy8", "?f", "?d", "df", "fd", "gather", "put", "scatter f", "scatter d",
+    "chain", "power", "locate", "is finite", "holds",
 )  # fmt: skip
 MAY_FAIL = range(KERNELS.index("locate"), len(KERNELS))
 Loop = tuple[int, int]  # the addresses of the function and of its data
@@ -146,19 +147,18 @@ def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, lis
     return tuple(dims), [tuple(c) for c in columns]
 
 
-def encoded(item: Instruction | Run, local: set[int], address: int) -> list[int]:
-    """Return the words of an instruction, as `kernels` describes them, that will be at an address."""
+def encoded(item: Instruction | Run, local: Set[int] = frozenset()) -> list[int]:
+    """Return the words of an instruction, see `kernels`; a run holds its `local` buffers block by block."""
     if isinstance(item, Run):
-        words: list[int] = []
+        rows: list[int] = []
         for instruction in item.instructions:
             pairs = zip(instruction.operands, instruction.steps, strict=False)
             moving = [x._replace(strides=(0 if x.buffer in local else step * BLOCK, 0)) for x, step in pairs]
-            words += encoded(instruction._replace(operands=tuple(moving)), set(), address + 64 + 8 * len(words))
-        return [0, 8 * len(words), 64, item.length, 0, 0, -(-item.length // BLOCK), 1, *words]
-    dims = address + 64 + 32 * len(item.operands)
-    steps = dims + 8 * len(item.dims)
-    size = steps + 8 * len(item.steps) - address
-    words = [*item.loop, size, len(item.operands), dims, steps, *item.counts]
+            rows += encoded(instruction._replace(operands=tuple(moving)))
+        return [0, 8 * len(rows), 8 * HEADER, item.length, 0, -(-item.length // BLOCK), 1, *rows]
+    words = [*item.loop, 0, len(item.operands), 8 * len(item.dims), *item.counts]
     for x in item.operands:
         words += [x.buffer, x.offset, *x.strides]
-    return [*words, *item.dims, *item.steps]
+    words += [*item.dims, *item.steps]
+    words[2] = 8 * len(words)
+    return words

@@ -2,13 +2,13 @@
 
 An instruction is a row of 64-bit integers::
 
-    function, data, size of the row in bytes, operands, dims, steps, count 0, count 1,
+    function, data, size of the row in bytes, operands, size of dims in bytes, count 0, count 1,
     for each operand: place, offset, stride 0, stride 1,
     the elements of dims and of steps
 
 It calls ``function(addresses, dims, steps, data)``, the signature of NumPy's inner loops, count 0 times count 1 times.
 The address of an operand is the content of its place in a table, plus an offset, plus a stride for each repetition.
-Functions below `KERNELS` are those of this module.  A row ``RUN, bytes of the rows, size, elements, 0, 0, blocks, 1``
+Functions below `KERNELS` are those of this module.  A row ``RUN, bytes of the rows, size, elements, 0, blocks, 1``
 precedes a run of elementwise instructions, which are computed block by block, so that intermediate results stay in the
 first-level cache of the processor.
 """
@@ -25,7 +25,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 WORD: Any = ir.IntType(64)
-HEADER, OPERAND = 64, 32  # bytes of a row before its operands, and of an operand
+HEADER, OPERAND = 56, 32  # bytes of a row before its operands, and of an operand
 RUN, KERNELS, BLOCK = 0, 64, 1024
 
 
@@ -167,43 +167,37 @@ def power(args):
 
 @numba.njit
 def kernel(function, args, dims, steps, data):
-    """Compute one of the functions of this module; return False if its operands need the engine."""
+    """Compute one of the functions in `instructions.KERNELS`; return False if its operands need the engine."""
     n = load(dims)
     if function == 1:
         select(args, n, np.int32)
     elif function == 2:
         select(args, n, np.int64)
     elif function == 3:
-        convert(args, n, np.bool_, np.float32)
-    elif function == 4:
-        convert(args, n, np.bool_, np.float64)
-    elif function == 5:
-        convert(args, n, np.float64, np.float32)
-    elif function == 6:
-        convert(args, n, np.float32, np.float64)
-    elif function == 7:
-        convert(args, n, np.int64, np.float32)
-    elif function == 8:
-        convert(args, n, np.int64, np.float64)
-    elif function == 9:
-        convert(args, n, np.bool_, np.int64)
-    elif function == 10 or function == 11:
-        gather(args, n, data, function == 11)
-    elif function == 12:
-        scatter(args, n, data, np.float32)
-    elif function == 13:
-        scatter(args, n, data, np.float64)
-    elif function == 14:
         copy(args, dims, steps, np.int32)
-    elif function == 15:
+    elif function == 4:
         copy(args, dims, steps, np.int64)
-    elif function == 16:
+    elif function == 5:
+        convert(args, n, np.bool_, np.float32)
+    elif function == 6:
+        convert(args, n, np.bool_, np.float64)
+    elif function == 7:
+        convert(args, n, np.float64, np.float32)
+    elif function == 8:
+        convert(args, n, np.float32, np.float64)
+    elif function == 9 or function == 10:
+        gather(args, n, data, function == 10)
+    elif function == 11:
+        scatter(args, n, data, np.float32)
+    elif function == 12:
+        scatter(args, n, data, np.float64)
+    elif function == 13:
         chains(args, load(dims + 8), n, data)
-    elif function == 17:
+    elif function == 14:
         power(args)
-    elif function == 18:
+    elif function == 15:
         return locate(args, n, steps, data)
-    elif function == 19:
+    elif function == 16:
         return np.isfinite(array(load(args), 1, np.float64)[0])
     else:
         return array(load(args), 1, np.bool_)[0]
@@ -217,11 +211,11 @@ def once(code, end, places, scratch):
         first, last, left = code, code + load(code + 16), 0
         if load(code) == RUN:
             first, last, left = last, last + load(code + 8), load(code + 24)
-        for i in range(load(code + 48)):
+        for i in range(load(code + 40)):
             store(scratch + 64, min(left, BLOCK))
             store(scratch + 72, 1)
             left -= BLOCK
-            for j in range(load(code + 56)):
+            for j in range(load(code + 48)):
                 row = first
                 while row < last:
                     args, operand, operands = scratch, row + HEADER, row + HEADER + OPERAND * load(row + 24)
@@ -230,10 +224,10 @@ def once(code, end, places, scratch):
                         store(args, address + i * load(operand + 16) + j * load(operand + 24))
                         args += 8
                         operand += OPERAND
-                    dims = load(row + 32) if first == code else scratch + 64
+                    dims, steps = operands if first == code else scratch + 64, operands + load(row + 32)
                     if load(row) >= KERNELS:
-                        call(load(row), scratch, dims, load(row + 40), load(row + 8))
-                    elif not kernel(load(row), scratch, dims, load(row + 40), load(row + 8)):
+                        call(load(row), scratch, dims, steps, load(row + 8))
+                    elif not kernel(load(row), scratch, dims, steps, load(row + 8)):
                         return False
                     row += load(row + 16)
         code = last

@@ -72,7 +72,7 @@ class Machine:
         self.setters: dict[int, Any] = {i: self._setter(self._view(inputs[i]), inputs[i].buffer) for i in arrays}
         self._frames: list[Array] = []
         self._segments = self._segmented(lowered.order)
-        self._gathering: dict[tuple[int, ...], tuple[list[int | Call], Array]] = {}
+        self._gathering: tuple[list[int | Call], Array] | None = None
         self._read = [
             getattr(self._view(x), "item" if x.weak else "copy") if isinstance(x, ShapedArray) else lambda x=x: x
             for x in lowered.results
@@ -102,13 +102,11 @@ class Machine:
         return segments
 
     def _frame(self, items: Sequence[Instruction | Run]) -> int:
-        """Return the address of a frame for one run of instructions, which contain their own addresses."""
-        frame = np.zeros(FRAME + sum([len(encoded(item, set(), 0)) for item in items]), np.int64)
-        begin, words = address(frame), [0] * FRAME
-        for item in items:
-            words += encoded(item, self._layout.local, begin + 8 * len(words))
-        words[:4] = begin + 8 * FRAME, begin + frame.nbytes, address(self._places), 1
-        frame[:] = words
+        """Return the address of a frame for one run of instructions."""
+        words = [word for item in items for word in encoded(item, self._layout.local)]
+        frame = np.array([0] * FRAME + words, np.int64)
+        begin = address(frame)
+        frame[:4] = begin + 8 * FRAME, begin + frame.nbytes, address(self._places), 1
         self._frames.append(frame)
         return begin
 
@@ -215,7 +213,8 @@ class Machine:
             return losses[:0], None
         kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
         changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
-        segments, last = self._after_gathering(first, len(sets), rows.shape[1])
+        self._gathering = self._gathering or self._after_gathering(first, len(sets))
+        segments, last = self._gathering
         last[3:6] = times if len(segments) == 1 else 1, len(advancing), address(changes)
         before = self._places.copy()
         for i, x in enumerate(kept):
@@ -239,20 +238,17 @@ class Machine:
                 return done, error
         return times, None
 
-    def _after_gathering(self, first: int, count: int, batch: int) -> tuple[list[int | Call], Array]:
+    def _after_gathering(self, first: int, count: int) -> tuple[list[int | Call], Array]:
         """Return segments that gather rows before they run the program, and the frame of the last one."""
-        end, key = len(self.lowered.code.sizes), (first, count, batch)
-        if key not in self._gathering:
-            items: list[Any] = []
-            for k, x in enumerate(self.lowered.inputs[first : first + count]):
-                operands = (Operand(end + 1 + k, 0), Operand(end, 0), x.operand())
-                loop = kernel("gather", x.memory.nbytes // 4 // max(1, batch))
-                items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
-            segments = self._segmented(items + self.lowered.order)
-            if type(segments[-1]) is Call:
-                segments.append(self._frame([]))
-            self._gathering[key] = segments, self._frames[-1]
-        return self._gathering[key]
+        end, items = len(self.lowered.code.sizes), list[Any]()
+        for k, x in enumerate(self.lowered.inputs[first : first + count]):
+            operands = (Operand(end + 1 + k, 0), Operand(end, 0), x.operand())
+            loop = kernel("gather", x.memory.nbytes // 4 // max(1, len(x)))
+            items.append(Instruction(loop, operands, x.shape[:1], (0, 0, 0), (1, 1), False))
+        segments = self._segmented(items + self.lowered.order)
+        if type(segments[-1]) is Call:
+            segments.append(self._frame([]))
+        return segments, self._frames[-1]
 
 
 def _checked_rows(rows: Array, count: int) -> Array:
