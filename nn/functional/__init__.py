@@ -2,16 +2,14 @@
 
 from autograd import leaky_relu, relu, sigmoid, tanh
 
-from . import activation, classification, layer, margins, regression
+from . import activation, classification, layer, regression
 from .activation import *
 from .classification import *
 from .layer import *
-from .margins import *
 from .regression import *
 
 __all__ = ["leaky_relu", "relu", "sigmoid", "tanh"]
 __all__ += activation.__all__
 __all__ += classification.__all__
 __all__ += layer.__all__
-__all__ += margins.__all__
 __all__ += regression.__all__

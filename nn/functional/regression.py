@@ -1,22 +1,26 @@
-"""Losses for regression, without state."""
+"""Losses for regression, distances and losses of distances, without state."""
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 import autograd as ag
-from autograd import greater, log, maximum, tanh, where
+from autograd import greater, log, maximum, minimum, tanh, where
 from autograd.extend import callback, elementwise, guard, xp
 from nn.typing import Operand
 from nn.validation import checked_range
 
 from .activation import hardtanh
-from .checks import constant, loss_of, prediction_and_target, reduced, refuse_nan, row_count
+from .checks import as_losses, constant, loss_of, prediction_and_target, reduced, refuse_nan, require_no_nan, row_count
 from .fused import mean_squared_error
 
 __all__ = [
-    "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mape_loss", "mse_loss",
-    "msle_loss", "poisson_nll_loss", "quantile_loss", "smooth_l1_loss",
+    "cosine_embedding_loss", "cosine_similarity", "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss",
+    "log_cosh_loss", "mape_loss", "margin_ranking_loss", "mse_loss", "msle_loss", "normalize", "pairwise_distance",
+    "poisson_nll_loss", "quantile_loss", "smooth_l1_loss", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -344,3 +348,209 @@ def gaussian_nll_loss(
     if full:
         losses = losses + 0.5 * math.log(2 * math.pi)
     return refuse_nan("gaussian_nll_loss", reduced(losses, reduction), t)
+
+
+# ------------------------------------------------------------------------------------------------------------ distances
+
+
+LEAST_SQUARE = 1e-12  # added to the squared lengths in `cosine_embedding_loss`, as PyTorch does
+
+
+def pairwise_distance(x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Operand:
+    r"""Distance :math:`\lVert x_1 - x_2 + \epsilon \rVert_p` along the last axis.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor or array_like of shape (..., D)
+        Points; the shapes may broadcast.
+    p : float
+        Order of the norm, at least 1.
+    eps : float
+        Added to the difference, so that the derivative at equal points is finite.
+    keepdim : bool
+        Keep the last axis, with length 1.
+
+    Returns
+    -------
+    Tensor or ndarray of shape (...)
+        The distances.
+
+    Examples
+    --------
+    >>> pairwise_distance([3.0, 0.0], [0.0, 4.0], eps=0.0)
+    5.0
+    """
+    checked_range("pairwise_distance", "p", p, low=1.0)
+    d = as_losses(x1) - as_losses(x2) + eps
+    if p == 2.0:
+        return ag.sqrt(ag.sum(d * d, axis=-1, keepdims=keepdim))
+    size = ag.absolute(d)
+    if p == 1.0:
+        return ag.sum(size, axis=-1, keepdims=keepdim)
+    if np.isinf(p):
+        return ag.max(size, axis=-1, keepdims=keepdim)
+    return ag.sum(size**p, axis=-1, keepdims=keepdim) ** (1.0 / p)
+
+
+def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Operand:
+    r"""Cosine of the angle between vectors along the axis `dim` of the broadcast inputs.
+
+    .. math:: \frac{x_1 \cdot x_2}{\max(\lVert x_1 \rVert, \epsilon) \max(\lVert x_2 \rVert, \epsilon)}
+
+    Examples
+    --------
+    >>> cosine_similarity([[1.0, 0.0]], [[1.0, 1.0]])
+    array([0.70710678])
+    """
+    a, b = as_losses(x1), as_losses(x2)
+    a, b = (ag.broadcast_to(x, np.broadcast_shapes(a.shape, b.shape)) for x in (a, b))
+    square_a, square_b = (maximum(ag.sum(x * x, axis=dim), eps * eps) for x in (a, b))
+    return ag.sum(a * b, axis=dim) / (ag.sqrt(square_a) * ag.sqrt(square_b))
+
+
+def margin_ranking_loss(
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+) -> Operand:
+    r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`, with `y` = 1 if the first should rank higher, else -1.
+
+    Examples
+    --------
+    >>> margin_ranking_loss([1.0], [3.0], [1])
+    np.float64(2.0)
+    """
+    x1, x2 = prediction_and_target("margin_ranking_loss", input1, input2)
+    x1, t = prediction_and_target("margin_ranking_loss", x1, target)
+    return refuse_nan("margin_ranking_loss", reduced(ag.relu(t * (x2 - x1) + margin), reduction), t)
+
+
+def cosine_embedding_loss(
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+) -> Operand:
+    r"""Cosine distance of similar pairs (1), cosine above a margin of dissimilar pairs (-1).
+
+    .. math:: 1 - \cos(x_1, x_2) \text{ for } 1, \quad \max(0, \cos(x_1, x_2) - margin) \text{ for } -1
+
+    Parameters
+    ----------
+    input1, input2 : Tensor or array_like of shape (N, D) or (D,)
+        Two embeddings.
+    target : array_like of shape (N,) or ()
+        1 or -1.
+    margin : float
+        Cosine below which dissimilar pairs have no loss; in [-1, 1].
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the pairs.
+
+    Examples
+    --------
+    >>> cosine_embedding_loss([[1.0, 0.0]], [[0.0, 1.0]], [1])
+    np.float64(1.0)
+    """
+    checked_range("cosine_embedding_loss", "margin", margin, -1.0, 1.0)
+    a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
+    t = constant(target, a)
+    if t.shape != a.shape[:-1]:
+        raise ValueError(f"cosine_embedding_loss: targets of shape {t.shape} do not fit pairs of shape {a.shape}")
+    require_no_nan("cosine_embedding_loss", t)
+    squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
+    cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
+    far = ag.where(ag.equal(t, -1), ag.relu(cosine - margin), 0.0)
+    return reduced(as_losses(ag.where(ag.equal(t, 1), 1.0 - cosine, far)), reduction)
+
+
+def triplet_margin_loss(
+    anchor: Operand, positive: Operand, negative: Operand, margin: float = 1.0,
+    p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean",
+) -> Operand:  # fmt: skip
+    r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)` of anchor, positive and negative.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor or array_like of shape (N, D) or (D,)
+        Embeddings.
+    margin : float
+        Required difference between the two distances; positive.
+    p, eps : float
+        As in `pairwise_distance`.
+    swap : bool
+        Use the smaller of d(a, n) and d(p, n) (Balntas et al. 2016, section 3.3).
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the triplets.
+
+    Notes
+    -----
+    Schroff et al. 2015, eq. 3, with plain instead of squared distances.
+
+    Examples
+    --------
+    >>> triplet_margin_loss([[0.0]], [[1.0]], [[3.0]], margin=5.0)
+    np.float64(3.0)
+    """
+    distance = functools.partial(pairwise_distance, p=p, eps=eps)
+    return triplet_margin_with_distance_loss(
+        anchor, positive, negative, distance_function=distance, margin=margin, swap=swap, reduction=reduction
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Operand, positive: Operand, negative: Operand, *,
+    distance_function: Callable[[Operand, Operand], Operand] | None = None,
+    margin: float = 1.0, swap: bool = False, reduction: str = "mean",
+) -> Operand:  # fmt: skip
+    r"""Triplet loss as `triplet_margin_loss`, for any distance.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor or array_like of shape (N, D) or (D,)
+        Embeddings.
+    distance_function : callable, optional
+        Distance of two arrays of embeddings, by default `pairwise_distance`.
+    margin : float
+        Required difference between the two distances; positive.
+    swap : bool
+        Use the smaller of d(a, n) and d(p, n).
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the triplets.
+
+    Examples
+    --------
+    >>> city_block = lambda x, y: abs(x - y).sum(axis=-1)
+    >>> triplet_margin_with_distance_loss([[0.0]], [[1.0]], [[3.0]], distance_function=city_block, margin=5.0)
+    np.float64(3.0)
+    """
+    checked_range("triplet_margin_loss", "margin", margin, exclude_low=True)
+    distance = distance_function or pairwise_distance
+    a, b = prediction_and_target("triplet_margin_loss", anchor, positive)
+    a, c = prediction_and_target("triplet_margin_loss", a, negative)
+    far = distance(a, c)
+    if swap:
+        far = minimum(far, distance(b, c))
+    return reduced(as_losses(ag.relu(distance(a, b) - far + margin)), reduction)
+
+
+def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Operand:
+    r"""Divide by the norm along an axis: :math:`x / \max(\lVert x \rVert_p, \epsilon)`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Vectors along the axis `dim`.
+    p : float
+        Order of the norm.
+    dim : int
+        The axis.
+    eps : float
+        Lower bound of the norm.
+
+    Returns
+    -------
+    Tensor or ndarray
+        Vectors of norm 1; those shorter than `eps` are shorter than 1.
+
+    Examples
+    --------
+    >>> normalize([[3.0, 4.0]])
+    array([[0.6, 0.8]])
+    """
+    x = as_losses(input)
+    return x / maximum(ag.norm(x, p, axis=dim, keepdims=True), eps)
