@@ -131,8 +131,7 @@ class Evidence:
         chosen = self.samples if samples is None else samples
         if not chosen:
             return np.zeros(0)
-        each = [(s.norm[2] / np.maximum(s.norm[0], 1e-300))[self.weights] for s in chosen]
-        return np.asarray(np.median(each, axis=0))
+        return np.asarray(np.median([s.ratios[self.weights] for s in chosen], axis=0))
 
     def rate(self, sample: int) -> str:
         """Return the learning rate of a sample as the end of a sentence; empty if it is unknown."""

@@ -88,6 +88,11 @@ class Sample:
     counts: dict[str, Array]
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def ratios(self) -> Array:
+        """The norm of the update of every parameter over that of the parameter."""
+        return np.asarray(self.norm[2] / np.maximum(self.norm[0], 1e-300))
+
 
 class Monitor:
     """Sample weights, gradients, updates, activations and the loss of a training, and diagnose problems.
@@ -318,7 +323,7 @@ class Monitor:
         return diagnose(self)
 
     def plot(self, path: FilePath | None = None) -> Figure:
-        """Draw loss, gradient flow, activations and update ratios, and return the matplotlib figure.
+        """Draw loss, gradient flow, update ratios and activations, and return the matplotlib figure.
 
         Parameters
         ----------

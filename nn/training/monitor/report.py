@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +24,12 @@ MOST = 6  # frames of activations; of more layers, evenly spaced ones
 def monitor_figure(monitor: Monitor, path: FilePath | None = None) -> Figure:
     """Draw the measurements of a monitor, save the figure if a path is given, and return it."""
     layers = shown_layers(monitor)
-    figure = new_figure(11, 10.8 if layers else 7.2)
-    parts = figure.subfigures(2 + bool(layers), 1, squeeze=False)[:, 0]
-    frames = [*parts[0].subplots(1, 2), *parts[1].subplots(1, 2)]
-    for draw, axes in zip((losses, gradient_flow, update_ratios, gradient_norms), frames, strict=True):
+    figure = new_figure(13, 7.4 if layers else 3.8)
+    parts = figure.subfigures(1 + bool(layers), 1, squeeze=False)[:, 0]
+    for draw, axes in zip((losses, gradient_flow, update_ratios), parts[0].subplots(1, 3), strict=True):
         draw(axes, monitor)
     for i, name in enumerate(layers):
-        activations(parts[2].add_subplot(1, len(layers), i + 1), monitor, name, first=i == 0)
+        activations(parts[1].add_subplot(1, len(layers), i + 1), monitor, name, first=i == 0)
     return saved(figure, path)
 
 
@@ -94,38 +93,26 @@ def log_if_positive(axes: Axes, samples: list[Sample]) -> None:
         axes.set_yscale("log")
 
 
-def lines_over_time(axes: Axes, monitor: Monitor, values_of: Callable[[Sample, int], float]) -> None:
-    """Draw one line per weight matrix, first layers dark and last ones light."""
+def update_ratios(axes: Axes, monitor: Monitor) -> None:
+    """Draw the relative change of each weight matrix per step, with the usual range; first layers are dark."""
     from matplotlib import colormaps
 
-    chosen, steps = monitor.shown, [s.step for s in monitor.samples]
-    for k, i in enumerate(chosen):
-        values = drawable([values_of(s, i) for s in monitor.samples])
-        color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
-        label = literal(monitor.names[i]) if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
-        axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
-    log_if_positive(axes, monitor.samples)
-    axes.set_xlabel("step")
-    if steps:
-        axes.legend(frameon=False, fontsize=8)
-    plain(axes)
-
-
-def update_ratios(axes: Axes, monitor: Monitor) -> None:
-    """Draw the relative change of weights per step, with the usual range."""
     axes.axhspan(1e-4, 1e-2, color="#2e9e5b", alpha=0.10, linewidth=0)
     axes.axhline(1e-3, color="#2e9e5b", linewidth=0.8, linestyle="--")
     axes.annotate(
         "usual", (0.995, 1e-3), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#2e9e5b"
     )
-    lines_over_time(axes, monitor, lambda s, i: s.norm[2, i] / max(s.norm[0, i], 1e-300))
-    axes.set_title("update ratio: step / weight")
-
-
-def gradient_norms(axes: Axes, monitor: Monitor) -> None:
-    """Draw the norm of every layer's gradient by step."""
-    lines_over_time(axes, monitor, lambda s, i: s.norm[1, i])
-    axes.set_title("gradient norm")
+    chosen, steps = monitor.shown, [s.step for s in monitor.samples]
+    for k, i in enumerate(chosen):
+        values = drawable([s.ratios[i] for s in monitor.samples])
+        color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
+        label = literal(monitor.names[i]) if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
+        axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
+    log_if_positive(axes, monitor.samples)
+    axes.set(title="update ratio: step / weight", xlabel="step")
+    if steps:
+        axes.legend(frameon=False, fontsize=8)
+    plain(axes)
 
 
 def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
@@ -143,16 +130,19 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     middles = np.linspace(low, high - 1, 5).astype(int)
     places = [(edges[i] + edges[i + 1]) / 2 for i in middles]
     axes.set_yticks(middles + 0.5, [f"{x:.2g}" if abs(x) >= 1e-9 else "0" for x in places], fontsize=8)
-    last = seen[-1].layers[name]
-    note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
-    note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
-    axes.set_title(
-        literal(f"{name}: {type(monitor.layers[name]).__name__}") + (f"\n{note}" if note else ""), fontsize=9
-    )
+    title = literal(f"{name}: {type(monitor.layers[name]).__name__}")
+    axes.set_title(f"{title}\n{inactive(seen[-1].layers[name])}".rstrip(), fontsize=9)
     axes.set_xlabel("step")
     axes.spines[:].set_color(GREY)
     if first:
         axes.set_ylabel("outputs")
+
+
+def inactive(statistics: Mapping[str, Any]) -> str:
+    """Return the share of units of a module that are dead or saturated."""
+    if "alive" in statistics:
+        return f"{1 - statistics['alive'].mean():.0%} dead"
+    return f"{statistics['saturated']:.0%} saturated" if "saturated" in statistics else ""
 
 
 # ------------------------------------------------------------------------------------------------------------- the page
@@ -202,37 +192,21 @@ def verdicts(report: Report) -> str:
     return head + "\n".join(found)
 
 
-def parameters(monitor: Monitor) -> str:
-    """Return the latest statistics of every parameter as a table."""
-    if not monitor.samples:
-        return ""
-    last = monitor.samples[-1]
-    rows = [
-        [
-            name, "\u00d7".join(map(str, monitor.shapes[i])) or "1", last.norm[0, i], last.mean[0, i], last.std[0, i],
-            last.norm[1, i], last.std[1, i], last.norm[2, i] / max(last.norm[0, i], 1e-300),
-        ]
-        for i, name in enumerate(monitor.names)
-    ]  # fmt: skip
+def tables(sample: Sample, monitor: Monitor) -> str:
+    """Return the statistics of every parameter and of the output of every sampled module as two tables."""
+    shapes = ["\u00d7".join(map(str, shape)) or "1" for shape in monitor.shapes]
+    columns = sample.norm[0], sample.mean[0], sample.std[0], sample.norm[1], sample.std[1], sample.ratios
     head = ["parameter", "shape", "norm", "mean", "std", "gradient norm", "gradient std", "update / weight"]
-    return f"<h2>Parameters in step {last.step}</h2>" + html_table(head, rows)
-
-
-def outputs(monitor: Monitor) -> str:
-    """Return the latest statistics of the output of every sampled module as a table."""
-    last = next((s for s in reversed(monitor.samples) if s.layers), None)
-    if last is None:
-        return ""
-    rows = []
-    for name, a in last.layers.items():
-        dead = f"{1 - a['alive'].mean():.0%}" if "alive" in a else ""
-        saturated = f"{a['saturated']:.0%}" if "saturated" in a else ""
-        rows.append([name, a["mean"], a["std"], a["norm"], dead, saturated])
-    head = ["module", "mean", "std", "norm", "dead", "saturated"]
-    return f"<h2>Outputs in step {last.step}</h2>" + html_table(head, rows)
+    outputs = [[name, a["mean"], a["std"], a["norm"], inactive(a)] for name, a in sample.layers.items()]
+    return (
+        f"<h2>Step {sample.step}</h2>"
+        + html_table(head, [list(row) for row in zip(monitor.names, shapes, *columns, strict=True)])
+        + html_table(["output of", "mean", "std", "norm", "units"], outputs)
+    )
 
 
 def monitored(monitor: Monitor) -> list[str]:
     """Return the report of a monitor as parts of a page."""
     figure = svg(monitor_figure(monitor))
-    return [verdicts(monitor.report()), "<h2>Figures</h2>", figure, parameters(monitor), outputs(monitor)]
+    parts = [verdicts(monitor.report()), "<h2>Figures</h2>", figure]
+    return parts + [tables(sample, monitor) for sample in monitor.samples[-1:]]
