@@ -25,15 +25,10 @@ __all__ = [
 
 def listed(parameters: Parameters) -> list[Leaf]:
     """Return one parameter or many as a list."""
-    if hasattr(parameters, "grad"):
-        return [cast(Leaf, parameters)]
-    if isinstance(parameters, str | np.ndarray) or not isinstance(parameters, Iterable):
-        kind = type(parameters).__name__
-        raise TypeError(f"expected a parameter or a list of them, such as model.parameters(), got {kind}")
-    found = list(parameters)
-    for i, parameter in enumerate(found):
-        if not hasattr(parameter, "grad"):
-            raise TypeError(f"parameters[{i}] is of type {type(parameter).__name__}, which has no .grad")
+    single = hasattr(parameters, "grad") or not isinstance(parameters, Iterable)
+    found: list[Any] = [parameters] if single else list(cast(Iterable[Leaf], parameters))
+    if wrong := [type(p).__name__ for p in found if not hasattr(p, "grad")]:
+        raise TypeError(f"expected a parameter or a list of them, such as model.parameters(), got {wrong[0]}")
     return found
 
 
@@ -284,10 +279,8 @@ def vector_to_parameters(vec: Operand, parameters: Parameters) -> None:
         raise ValueError(
             f"the parameters have {sum(sizes)} elements: expected a vector of shape ({sum(sizes)},), got {vector.shape}"
         )
-    start = 0
-    for parameter, size in zip(wanted, sizes, strict=True):
-        piece, data = vector[start : start + size], parameter.data
-        start += size
+    for parameter, end, size in zip(wanted, np.cumsum(sizes).tolist(), sizes, strict=True):
+        piece, data = vector[end - size : end], parameter.data
         if isinstance(data, np.ndarray):
             parameter.data = np.array(piece.reshape(data.shape), dtype=data.dtype)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.typing import Batch, Comm, Index, Indexable, Loader, Rows, State
+from nn.typing import Array, Batch, Comm, Index, Indexable, Loader, Rows, State
 
 from .dataset import Dataset, fetch
 from .loader import DataLoader
@@ -106,20 +106,15 @@ def sharded(loader: DataLoader, comm: Comm) -> DataLoader:
     return own
 
 
-def own_shard(loader: Loader) -> bool:
-    """Return whether the data set of a loader is a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
-    return _shard(loader)[1] > 1
-
-
-def _shard(loader: Loader) -> tuple[int, int]:
-    """Return rank and size of the shard of a loader; (0, 1) for the whole."""
+def own_shard(loader: Loader) -> tuple[int, int] | None:
+    """Return rank and size if a loader's data are a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
     dataset = getattr(loader, "dataset", None)
     while dataset is not None:
         rank, size = getattr(dataset, "shard", (0, 1))
         if size > 1:
             return int(rank), int(size)
         dataset = getattr(dataset, "dataset", None)  # of a `Subset`
-    return 0, 1
+    return None
 
 
 def check_shard(loader: Loader, comm: Comm) -> None:
@@ -130,8 +125,8 @@ def check_shard(loader: Loader, comm: Comm) -> None:
     ValueError
         If the ``shard`` of `loader` is not ``(comm.rank, comm.size)``.
     """
-    shard = _shard(loader)
-    if shard[1] > 1 and shard != (comm.rank, comm.size):
+    shard = own_shard(loader)
+    if shard is not None and shard != (comm.rank, comm.size):
         raise ValueError(f"rank {comm.rank} of {comm.size} got shard {shard}; pass shard=(comm.rank, comm.size)")
 
 
@@ -206,15 +201,11 @@ def data_facts(loader: Loader, what: str) -> list[tuple[str, object]]:
     if not isinstance(loader, DataLoader):
         return facts
     rows = len(loader.dataset)
-    facts += [
-        (f"the number of rows of the {what} data", rows),
-        (f"the batch size of the {what} loader", loader.batch_size),
-        (f"the number of batches of the {what} loader", len(loader)),
-        (f"the sampler of the {what} loader", type(loader.sampler).__name__),
-    ]
+    counts = {"rows": rows, "rows in a batch": loader.batch_size, "batches": len(loader)}
+    facts += [(f"the number of {name} of the {what} data", count) for name, count in counts.items()]
+    facts.append((f"the sampler of the {what} loader", type(loader.sampler).__name__))
     if not own_shard(loader):
-        order = np.asarray(loader.order(0), order="C")
-        facts.append((f"the order of the {what} data (a checksum)", f"{zlib.crc32(order.tobytes()):08x}"))
+        facts.append((f"the order of the {what} data (a checksum)", _checksum(loader.order(0))))
     parts = fetch(loader.dataset, np.arange(1))
     for i, part in enumerate(parts):
         facts.append((f"shape and type of a row of array {i} of the {what} data", (part.shape[1:], part.dtype.name)))
@@ -225,6 +216,9 @@ def data_facts(loader: Loader, what: str) -> list[tuple[str, object]]:
     for block in np.array_split(chosen, min(BLOCKS, len(chosen))):
         for i, part in enumerate(fetch(loader.dataset, block)):
             where = f"row {block[0]}" if len(block) == 1 else f"rows {block[0]} to {block[-1]}"
-            checksum = zlib.crc32(np.asarray(part, order="C").tobytes())
-            facts.append((f"{where} of array {i} of the {what} data (a checksum)", f"{checksum:08x}"))
+            facts.append((f"{where} of array {i} of the {what} data (a checksum)", _checksum(part)))
     return facts
+
+
+def _checksum(array: Array) -> str:
+    return f"{zlib.crc32(np.asarray(array, order='C').tobytes()):08x}"

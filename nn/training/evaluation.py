@@ -63,13 +63,11 @@ def nonfinite_input(batch: Batch) -> str:
     """
     for i, part in enumerate(split_batch(batch)[0]):
         array = np.asarray(raw_data(part))
-        wrong = ~np.isfinite(array) if array.dtype.kind == "f" else np.zeros(0)
-        if wrong.any():
-            place = tuple(int(k) for k in np.argwhere(wrong)[0])
-            return (
-                f"{np.count_nonzero(wrong)} of {array.size} values of input {i} are nan or inf, the first at index "
-                f"{place} of the batch: remove or fill these rows"
-            )
+        wrong = np.argwhere(~np.isfinite(array)) if array.dtype.kind == "f" else ()
+        if len(wrong):
+            first = tuple(map(int, wrong[0]))
+            found = f"{len(wrong)} of {array.size} values of input {i} are nan or inf, the first at index {first}"
+            return f"{found} of the batch: remove or fill these rows"
     return ""
 
 
@@ -117,19 +115,16 @@ class Totals:
     def numbers(self, prefix: str = "") -> dict[str, float]:
         """Return the mean loss and every metric, under names with a prefix."""
         total = self.state_dict()
-        rows = sum(total["rows"])
-        found = {f"{prefix}loss": sum(total["loss"]) / rows if rows else math.nan}
-        if total["outputs"] is not None:
-            for name, metric in self.metrics.items():
-                found[f"{prefix}{name}"] = float(metric(total["outputs"], total["targets"]))
-        return found
+        rows, data = sum(total["rows"]), (total["outputs"], total["targets"])
+        found = {name: float(metric(*data)) for name, metric in self.metrics.items() if data[0] is not None}
+        loss = sum(total["loss"]) / rows if rows else math.nan
+        return {f"{prefix}{name}": value for name, value in {"loss": loss, **found}.items()}
 
     def state_dict(self) -> State:
         """Return the sums of each rank, and the outputs and targets of all; every rank must call."""
         own = (self.loss, self.rows, self.outputs, self.targets)
-        losses, rows, outputs, targets = zip(*self.comm.allgather(own), strict=True)
-        arrays = [in_batch_order(outputs), in_batch_order(targets)]
-        output, target = (np.concatenate(parts) if parts else None for parts in arrays)
+        losses, rows, *arrays = zip(*self.comm.allgather(own), strict=True)
+        output, target = (np.concatenate(parts) if parts else None for parts in map(in_batch_order, arrays))
         return {"loss": list(losses), "rows": list(rows), "outputs": output, "targets": target}
 
     def load_state_dict(self, state_dict: State) -> None:
