@@ -128,21 +128,34 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> State:
     ...     load(f"{folder}/run.npz", rng=np.random.default_rng(1))["step"]
     3
     """
-    targets = {name: part for name, part in _named(model, parts).items() if part is not None}
-    for name, part in targets.items():
+    return restored(path, {name: part for name, part in _named(model, parts).items() if part is not None})
+
+
+def restored(path: FilePath, parts: State, contents: bytes | None = None) -> State:
+    """Restore parts from a file, or from its contents as another process has read them; see `load`."""
+    for name, part in parts.items():
         if not (isinstance(part, np.random.Generator) or hasattr(part, "load_state_dict")):
             raise TypeError(
                 f"{name} is a {type(part).__name__}, which cannot be modified in place; leave it out and use "
                 f"load(...)[{name!r}]"
             )
-    values, about = read_tree(path)
+    try:
+        with Path(path).open("rb") if contents is None else io.BytesIO(contents) as file:
+            values, about = _Reader(file).trees()
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "the checkpoint does not exist", os.fspath(path)) from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{os.fspath(path)}: {error}") from None
+    except Exception as error:  # damage can raise almost any exception in `zipfile`, `json` and `numpy`
+        reason = "an array is not numeric" if "pickle" in str(error) else str(error) or type(error).__name__
+        raise CheckpointError(f"{os.fspath(path)}: not a checkpoint, or a damaged one ({reason})") from error
     try:
         if set(values) != set(about) or not all(isinstance(note, dict) and "kind" in note for note in about.values()):
             raise CheckpointError("not a checkpoint: the description of its parts is missing")
-        _restore_all(targets, {name: (value, about[name]) for name, value in values.items()})
+        _restore_all(parts, {name: (value, about[name]) for name, value in values.items()})
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}; nothing was loaded") from error.__cause__
-    return {name: value for name, value in values.items() if name not in targets}
+    return {name: value for name, value in values.items() if name not in parts}
 
 
 def _named(model: Any, parts: State) -> State:
@@ -332,41 +345,6 @@ def _shown(place: tuple[Any, ...]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------- reading
-
-
-def read_tree(path: FilePath) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read a file of `write_tree`, without executing code.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    values, about : dict
-        The data, to the bit; arrays are new and writable.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is not a checkpoint, is damaged, or was written by a newer version.
-    FileNotFoundError
-        If the file does not exist.
-    """
-    if not Path(path).exists():
-        raise FileNotFoundError(2, "the checkpoint does not exist", os.fspath(path))
-    try:
-        with Path(path).open("rb") as file:
-            return _Reader(file).trees()
-    except CheckpointError as error:
-        raise CheckpointError(f"{os.fspath(path)}: {error}") from None
-    except Exception as error:
-        # Damage can raise almost any exception in `zipfile`, `json` and `numpy`.
-        reason = str(error) or type(error).__name__
-        if "pickle" in reason:
-            reason = "an array is not numeric"
-        raise CheckpointError(f"{os.fspath(path)}: not a checkpoint, or a damaged one ({reason})") from error
 
 
 class _Reader:

@@ -201,9 +201,12 @@ def data_facts(loader: Loader, what: str) -> list[tuple[str, object]]:
     if not isinstance(loader, DataLoader):
         return facts
     rows = len(loader.dataset)
-    counts = {"rows": rows, "rows in a batch": loader.batch_size, "batches": len(loader)}
-    facts += [(f"the number of {name} of the {what} data", count) for name, count in counts.items()]
-    facts.append((f"the sampler of the {what} loader", type(loader.sampler).__name__))
+    facts += [
+        (f"the number of rows of the {what} data", rows),
+        (f"the batch size of the {what} loader", loader.batch_size),
+        (f"the number of batches of the {what} loader", len(loader)),
+        (f"the sampler of the {what} loader", type(loader.sampler).__name__),
+    ]
     if not own_shard(loader):
         facts.append((f"the order of the {what} data (a checksum)", _checksum(loader.order(0))))
     parts = fetch(loader.dataset, np.arange(1))

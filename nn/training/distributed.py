@@ -1,8 +1,6 @@
 """Training on several ranks: they start alike, write files once, and resume from one file."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +10,7 @@ from nn.data.loader import DataLoader
 from nn.layers.norm import BatchNorm1d
 from nn.module import Module
 from nn.random import get_rng_state, set_rng_state
-from nn.typing import Array, Comm, Examples, Loader, Loss, Optimizer, State, Tree
+from nn.typing import Array, Comm, Examples, Loader, Loss, Optimizer, Tree
 from optim.distributed import Alone, DistributedOptimizer, agree, broadcast, checked_comm, facts_of
 
 from .evaluation import as_loader
@@ -82,57 +80,18 @@ def start_alike(
         if found is not None and comm.rank:
             part.load_state_dict(dict(zip(state, found, strict=True)), allow_nan=True)
     broadcast(comm, list(_arrays("the optimizer", optimizer.state_dict())), repair=False)
-    _copy_generators(model, comm)
-    if isinstance(loader, DataLoader) and not own_shard(loader):
-        return sharded(loader, comm)
-    own = loader if isinstance(loader, OwnBatches) else OwnBatches(loader, comm)
-    if isinstance(own.batches, DataLoader):  # one order for all, so that a checkpoint holds every rank's state
-        generator = own.batches.rng.bit_generator
-        generator.state = comm.bcast(generator.state, root=0)
-    return own
-
-
-def load(path: Path, parts: Mapping[str, Any], comm: Comm) -> State | None:
-    """Load a checkpoint on rank 0, copy its parts to every rank, and return its other contents.
-
-    Returns
-    -------
-    dict or None
-        None if the file does not exist.
-
-    Raises
-    ------
-    CheckpointError
-        As from `nn.checkpoint.load`, on every rank.
-    """
-    rest: State | None = None
-    error: Exception | None = None
-    if not comm.rank and path.exists():
-        try:
-            rest = checkpoint.load(path, **parts)
-        except (ValueError, OSError) as reason:
-            error = reason
-    rest, error = comm.bcast((rest, error), root=0)
-    if error is not None:
-        raise error
-    if rest is None or comm.size == 1:
-        return rest
-    states = comm.bcast({name: part.state_dict() for name, part in parts.items()}, root=0)
-    if comm.rank:
-        for name, part in parts.items():
-            options = {"allow_nan": True} if isinstance(part, Module) else {}
-            part.load_state_dict(states[name], **options)
-    _copy_generators(parts["model"], comm)
-    return rest
-
-
-def _copy_generators(model: Module, comm: Comm) -> None:
-    """Put every generator into the state of rank 0's, so that all ranks draw the same values."""
-    set_rng_state(comm.bcast(get_rng_state(), root=0))
+    set_rng_state(comm.bcast(get_rng_state(), root=0))  # so that all ranks draw the same values
     generators = checkpoint._generators(model)
     states = comm.bcast([g.bit_generator.state for g in generators.values()], root=0)
     for generator, state in zip(generators.values(), states, strict=True):
         generator.bit_generator.state = state
+    if isinstance(loader, DataLoader) and not own_shard(loader):
+        return sharded(loader, comm)
+    own = loader if isinstance(loader, OwnBatches) else OwnBatches(loader, comm)
+    if isinstance(own.batches, DataLoader):  # one order for all, so that a checkpoint holds every rank's state
+        bits = own.batches.rng.bit_generator
+        bits.state = comm.bcast(bits.state, root=0)
+    return own
 
 
 def _name_of(loss: Loss) -> str:

@@ -63,7 +63,7 @@ def nonfinite_input(batch: Batch) -> str:
     """
     for i, part in enumerate(split_batch(batch)[0]):
         array = np.asarray(raw_data(part))
-        wrong = np.argwhere(~np.isfinite(array)) if array.dtype.kind == "f" else ()
+        wrong = np.argwhere(~np.isfinite(array)) if array.dtype.kind == "f" else np.empty((0, 1))
         if len(wrong):
             first = tuple(map(int, wrong[0]))
             found = f"{len(wrong)} of {array.size} values of input {i} are nan or inf, the first at index {first}"

@@ -24,7 +24,7 @@ from nn.typing import Batch, Comm, Examples, FilePath, Leaf, Loader, Loss, Metri
 from nn.validation import checked_integer
 
 from .callbacks import BestModel, Callback, EarlyStopping, JSONLines, TensorBoard
-from .distributed import load, start_alike, unwrapped
+from .distributed import start_alike, unwrapped
 from .evaluation import Totals, as_loader, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
@@ -314,9 +314,11 @@ class Run:
 
     def resume(self, path: Path) -> None:
         """Continue from the state that `save` wrote, if the file exists."""
-        rest = load(path, self._parts(), self.stepper.comm)
-        if rest is None:
+        found = path.read_bytes() if not self.rank and path.exists() else None  # rank 0's file
+        contents = self.stepper.comm.bcast(found)
+        if contents is None:
             return
+        rest = checkpoint.restored(path, self._parts(), contents)
         if len(rest["callbacks"]) != len(self.callbacks):
             raise ValueError(f"{path} has {len(rest['callbacks'])} callbacks, but fit was given {len(self.callbacks)}")
         self.schedules.load_state_dict(rest["schedules"])
