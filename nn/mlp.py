@@ -26,10 +26,7 @@ Constructors: TypeAlias = Mapping[str, Constructor]
 Choice: TypeAlias = str | Constructor | None
 
 ACTIVATIONS: Constructors = {name.lower(): getattr(activations, name) for name in activations.__all__}
-NORMS: Constructors = {
-    "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
-    "rmsnorm": RMSNorm,
-}  # fmt: skip
+NORMS: Constructors = {"batch": BatchNorm1d, "layer": LayerNorm, "rms": RMSNorm}
 INITIALIZERS: Mapping[str, Initializer] = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
 
 

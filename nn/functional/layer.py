@@ -13,6 +13,7 @@ from nn.validation import checked_range
 
 from .activation import SELU_ALPHA, SELU_SCALE, random_like
 from .checks import as_operand, constant
+from .classification import as_indices
 from .fused import affine, scaled_to_unit, standardized
 
 __all__ = ["alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm"]
@@ -125,9 +126,9 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
     array([[1. , 1.5],
            [0. , 0.5]])
     """
-    table, dtype = as_operand(weight), np.asarray(raw_data(input)).dtype
-    if dtype.kind not in "iu":
-        raise TypeError(f"embedding: indices must be integers, got {dtype}; convert with .astype(int)")
+    table, given = as_operand(weight), np.asarray(raw_data(input))
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices must be integers, got {given.dtype}; {as_indices(given)}")
     rows = table.shape[0]
 
     def in_table(index: Operand) -> None:

@@ -89,17 +89,11 @@ class Passes:
         """Return loss, output and target of a batch, after its passes or step; None if it must be computed eagerly."""
         if self.compiled is None or (self.summed and rows != len(batch[-1])) or not self._pays_off(batch):
             return None
-        found = self._guarded(lambda: self.compiled(*batch))
+        found = self.guarded(lambda: self.compiled(*batch))
         if found is None:
             return None
         *_, loss, output = found if self.with_output else (*found, None)
         return float(loss.item()), output, batch[-1]
-
-    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> list[float]:
-        """Return the losses of whole steps on rows of arrays; of fewer if the others must be computed eagerly."""
-        found = self._guarded(lambda: self.compiled.many(*arrays, rows, scheduler=scheduler), stacklevel=9)
-        losses: list[float] = (self.losses_before if found is None else found).tolist()
-        return losses
 
     def evaluated(self, batch: Batch) -> tuple[Operand, Operand] | None:
         """Return loss and output of a batch; None if they must be computed eagerly."""
@@ -154,7 +148,7 @@ class Passes:
         first = [loss * float(len(batch[-1]))] if self.summed else []
         return (*first, loss, output) if self.with_output else (*first, loss)
 
-    def _guarded(self, call: Callable[[], Any], stacklevel: int = 8) -> Any:
+    def guarded(self, call: Callable[[], Any]) -> Any:
         """Return the result of a compiled call; None, and undo all changes, if it cannot be recorded."""
         try:
             return call()
@@ -162,7 +156,7 @@ class Passes:
             for thing, name, value in self.before:
                 setattr(thing, name, value)
             self.compiled = None
-            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel)
+            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel=8)
             self.losses_before = error.losses
             return None
         finally:
@@ -313,7 +307,9 @@ class Stepper:
     def take_many(self, arrays: Sequence[Array], rows: Array, totals: Totals, scheduler: Any) -> list[float]:
         """Take a whole step for each row of a matrix of row indices, and return the losses; of fewer if refused."""
         begin = time.perf_counter()
-        losses = self.passes.many(arrays, rows, scheduler)
+        passes = self.passes
+        found = passes.guarded(lambda: passes.compiled.many(*arrays, rows, scheduler=scheduler))
+        losses: list[float] = (passes.losses_before if found is None else found).tolist()
         self.at_once = max(1, min(MOST_AT_ONCE, int(len(rows) * SECONDS_AT_ONCE / (time.perf_counter() - begin))))
         for value, chosen in zip(losses, rows, strict=False):
             totals.add(value, None, None, weight_of(self.loss, arrays[-1][chosen]))

@@ -111,7 +111,9 @@ def read_sweep(path: Path, seed: int = 0) -> Sweep:
         trials = _trials(itertools.product(combined, seeds), config["table"], options)
         if not trials:
             raise ValueError("the choices make no trial: lists must not be empty, and counts must be at least 1")
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     varied = dict.fromkeys(name for axis in axes for chosen in axis for name in chosen)
     return Sweep(trials, list(varied), config.get("metric"))

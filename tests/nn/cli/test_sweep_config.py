@@ -79,7 +79,7 @@ def test_trial_key_depends_on_settings_and_data_only():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["Expecting value"]),
+        ("", ["is not JSON"]),
         ("[1]", ["expected an object"]),
         ('{"table": 3}', ['"table" must be like "iris.csv"']),
         ('{"table": "t.csv", "gird": {}}', ["unknown part of a sweep 'gird'", "did you mean 'grid'"]),
