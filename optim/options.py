@@ -123,9 +123,9 @@ class Options:
     def __init_subclass__(cls, without: tuple[str, ...] = (), **attributes: object) -> None:
         """Collect the options; the keywords of the class statement become class attributes."""
         super().__init_subclass__()
+        traits = [name for base in cls.__mro__ for name in inspect.get_annotations(base)]
         for name, value in attributes.items():
-            if not hasattr(cls, name):
-                traits = [known for known in dir(cls) if not known.startswith("_")]
+            if name not in traits:
                 raise TypeError(f"class {cls.__name__} got an unknown keyword {name!r}: {suggestion(name, traits)}")
             setattr(cls, name, value)
         annotated = inspect.get_annotations(cls, eval_str=True)

@@ -11,8 +11,7 @@
 `functions` contains the curves; `preview` and `sparkline` show a schedule without an optimizer.
 """
 
-from . import anneal, base, combine, curve, cycle, decay, functions
-from .anneal import *
+from . import base, combine, curve, cycle, decay, functions
 from .base import *
 from .combine import *
 from .curve import *
@@ -20,7 +19,6 @@ from .cycle import *
 from .decay import *
 
 __all__ = ["functions"]
-__all__ += anneal.__all__
 __all__ += base.__all__
 __all__ += combine.__all__
 __all__ += curve.__all__

@@ -2,11 +2,10 @@
 
 A schedule is a pure function of the step, and the base class writes its value into the parameter groups::
 
-    eta_t = floor + (eta_0 - floor) * factor(t)
+    eta_t = floor + (eta_0 - floor) * curve(t)
 """
 
 import copy
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
@@ -59,11 +58,6 @@ def groups_of(optimizer: object) -> list[Group]:
     return groups
 
 
-def initial_rates(optimizer: HasGroups) -> list[float]:
-    """Return the initial rate of each group: ``initial_lr``, or the present rate where no schedule has set it."""
-    return [group["initial_lr" if "initial_lr" in group else "lr"] for group in optimizer.param_groups]
-
-
 def checked_metric(metric: float | None) -> float:
     """Return a metric as a float."""
     if metric is None:
@@ -80,12 +74,11 @@ def steps_taken(optimizer: object) -> int | None:
 class LRScheduler(Options):
     """A learning rate that is a function of the step count, in every parameter group.
 
-    A subclass defines `factor`, and `floor` if the rate does not decay to 0::
+    A subclass names its `curve`, a function of the step and of options of the same names::
 
-        eta_t = floor + (eta_0 - floor) * factor(t)
+        eta_t = floor + (eta_0 - floor) * curve(t)
 
-    Options are typed class attributes. Instead of defining `factor`, a subclass may name a function of the step and of
-    options, ``class StepLR(LRScheduler, curve=functions.step_decay)``, whose parameters have the names of the options.
+    Options are typed class attributes; the floor is the option ``eta_min``, or 0.
 
     Parameters
     ----------
@@ -116,9 +109,8 @@ class LRScheduler(Options):
 
     Examples
     --------
-    >>> class Halving(LRScheduler):
-    ...     def factor(self, t, i):
-    ...         return 0.5**t
+    >>> class Halving(LRScheduler, curve=lambda t, every: 0.5 ** (t // every)):
+    ...     every: int = 1
     >>> schedule = Halving(Rates(0.8))
     >>> schedule.step()
     >>> schedule.get_last_lr()
@@ -130,8 +122,8 @@ class LRScheduler(Options):
     _: KW_ONLY
     last_epoch: Annotated[int, "[-1, inf)"] = -1
 
-    curve: ClassVar[Callable[..., float] | None] = None  # function of the step and of options of the same names
-    final: ClassVar[str] = "eta_min"  # option with the rate for a factor of 0
+    curve: ClassVar[Callable[..., float]]  # function of the step and of options of the same names
+    final: ClassVar[str] = "eta_min"  # option with the rate where the curve is 0
     absolute: ClassVar[bool] = False  # overwrite changes made by others
     steps_per_batch: ClassVar[bool] = False  # counted in batches, not in epochs
     needs_metric: ClassVar[bool] = False  # step() takes the metric of the epoch
@@ -141,71 +133,68 @@ class LRScheduler(Options):
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         last_epoch = self._set_options(optimizer, args, options)
         groups = optimizer.param_groups
-        for i, group in enumerate(groups if last_epoch >= 0 else ()):
-            if "initial_lr" not in group:
-                raise KeyError(
-                    f"parameter group {i} has no 'initial_lr', which last_epoch={last_epoch} starts from; "
-                    "load the optimizer's state_dict first, or leave last_epoch=-1"
-                )
+        missing = [i for i, group in enumerate(groups) if "initial_lr" not in group]
+        if missing and last_epoch >= 0:
+            raise KeyError(
+                f"parameter group {missing[0]} has no 'initial_lr', which last_epoch={last_epoch} starts from; "
+                "load the optimizer's state_dict first, or leave last_epoch=-1"
+            )
         self.prepare(groups, last_epoch == -1)
         for group in groups:
             group.setdefault("initial_lr", group["lr"])
-        self.base_lrs: list[float] = [group["initial_lr"] for group in groups]
-        self._bases = list(self.base_lrs)  # the initial rates, with the changes made by others
-        self._last_lr: list[float] = []
         self._steps_at_start: int | None = steps_taken(optimizer)
         if last_epoch == -1:
             self._begin()
         else:
-            self._jump(last_epoch + 1)
+            self._set(last_epoch + 1, self.base_lrs)
 
     def _set_options(self, optimizer: HasGroups, args: tuple[object, ...], options: dict[str, object]) -> int:
         """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
-        groups = groups_of(optimizer)
+        groups_of(optimizer)
         found = self.collect(args, options)
         last_epoch = found.pop("last_epoch", -1)
-        for name, values in found.items():
-            if isinstance(values, list) and get_origin(self.hints[name]) is not list and len(values) != len(groups):
-                raise ValueError(
-                    f"{name} has {len(values)} values for {len(groups)} parameter groups; "
-                    "pass one per group, or one for all"
-                )
         vars(self).update(found, optimizer=optimizer)
+        for name in found:
+            self.of_group(name, 0)
         return int(last_epoch)
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Check options together and, if the schedule is `fresh`, set initial rates of its own."""
 
-    def factor(self, t: int, i: int) -> float:
-        """Return the factor of the initial rate of group `i` at step `t`: by default the `curve` of the class."""
-        curve = type(self).curve
-        if curve is None:
-            raise NotImplementedError(f"{type(self).__name__} must define factor(t, i)")
-        return curve(t, *[getattr(self, name) for name in argument_names(curve)[0]])
-
-    def _factor(self, t: int, i: int) -> float:
-        return type(self).factor(self, t, i)  # an option named `factor` hides the method
+    @property
+    def base_lrs(self) -> list[float]:
+        """The initial rate of each group: ``initial_lr``, or the present rate where no schedule has set it."""
+        return [group["initial_lr" if "initial_lr" in group else "lr"] for group in self.optimizer.param_groups]
 
     def of_group(self, name: str, i: int) -> Any:
         """Return the value of an option for group `i`."""
-        values = getattr(self, name)
-        if not isinstance(values, list):
+        values, groups = getattr(self, name), self.optimizer.param_groups
+        if not isinstance(values, list) or get_origin(self.hints[name]) is list:
             return values
-        if i >= len(values):
+        if len(values) != len(groups):
             raise ValueError(
-                f"{name} was given for {len(values)} parameter groups, and group {i} was added later; "
-                f"give one {name} for all groups, or make the schedule after the last add_param_group"
+                f"{name} has {len(values)} values for {len(groups)} parameter groups; "
+                "pass one per group, or one for all"
             )
         return values[i]
 
-    def floor(self, i: int) -> float:
-        """Return the rate of group `i` for a factor of 0: the option `final`, or 0."""
+    def _factor(self, t: int, i: int) -> float:
+        """Return the value of the curve for group `i` at step `t`."""
+        curve = type(self).curve
+        return float(curve(t, *[self.of_group(name, i) for name in argument_names(curve)[0]]))
+
+    def _floor(self, i: int) -> float:
+        """Return the rate of group `i` where the curve is 0."""
         return float(self.of_group(self.final, i)) if self.final in self.options else 0.0
+
+    def _rate(self, t: int, i: int, base: float) -> float:
+        """Return the rate of group `i` at step `t`, of a curve that starts from `base`."""
+        floor = self._floor(i)
+        return floor + (base - floor) * self._factor(t, i)
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at any step `t`."""
-        floor = self.floor(i)
-        return floor + (self._bases[i] - floor) * self._factor(t, i)
+        return self._rate(t, i, self._bases[i])
 
     def get_last_lr(self) -> list[float]:
         """Return the last learning rates set by this schedule, one per parameter group."""
@@ -225,7 +214,7 @@ class LRScheduler(Options):
         state |= {key: copy.deepcopy(value) for key, value in vars(self).items() if key not in self.transient}
         state["schedulers"] = [schedule.state_dict() for schedule in self._schedulers]
         driven = self._group_keys()
-        state["groups"] = [{key: group[key] for key in driven} for group in self.optimizer.param_groups]
+        state["groups"] = [{key: group[key] for key in driven if key in group} for group in self.optimizer.param_groups]
         return state
 
     def load_state_dict(self, state_dict: StateDict) -> None:
@@ -246,7 +235,7 @@ class LRScheduler(Options):
 
     def _group_keys(self) -> list[str]:
         """Return the names of the group entries set by this schedule."""
-        return sorted({"lr"}.union(*(schedule._group_keys() for schedule in self._schedulers)))
+        return sorted({"initial_lr", "lr"}.union(*(schedule._group_keys() for schedule in self._schedulers)))
 
     def _check_state(self, state: StateDict) -> None:
         name = type(self).__name__
@@ -284,59 +273,36 @@ class LRScheduler(Options):
 
     def _begin(self) -> None:
         """Set the rates of step 0, starting from the present rates of the groups."""
-        self.last_epoch = -1
-        self._last_lr = [math.nan] * len(self.base_lrs)
-        self._advance()
-
-    def _jump(self, t: int) -> None:
-        """Set the rates of step `t`, starting from the initial rates."""
-        self._add_new_groups()
-        self.last_epoch = t
-        self._bases = list(self.base_lrs)
-        self._set([self.lr_at(t, i) for i in range(len(self.base_lrs))])
+        self._set(0, self.base_lrs if self.absolute else [group["lr"] for group in self.optimizer.param_groups])
 
     def _restart(self) -> None:
         """Set the rates of step 0 when a sequence reaches this schedule."""
-        self._jump(0)
+        self._set(0, self.base_lrs)
 
     def _advance(self, metrics: float | None = None) -> None:
         """Set the rates of the next step, atomically."""
-        before = self.last_epoch, list(self.base_lrs), list(self._bases), list(self._last_lr)
-        try:
-            self._add_new_groups()
-            t = self.last_epoch + 1
-            rates = [self._next_lr(t, i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
-            self.last_epoch = t
-            self._set(rates)
-        except BaseException:
-            self.last_epoch, self.base_lrs, self._bases, self._last_lr = before
-            raise
+        t = self.last_epoch + 1
+        bases, rates = zip(*[self._next(t, i) for i in range(len(self.optimizer.param_groups))], strict=True)
+        self._set(t, bases, rates)
 
-    def _add_new_groups(self) -> None:
-        """Add groups that were added to the optimizer since the last step, at their own rates."""
-        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
-            group.setdefault("initial_lr", group["lr"])
-            base = group["initial_lr"]
-            self.base_lrs.append(base)
-            self._bases.append(base)
-            self._last_lr.append(math.nan)
-
-    def _next_lr(self, t: int, i: int, found: float) -> float:
-        """Return the rate of group `i` at step `t`, given its present rate `found`."""
+    def _next(self, t: int, i: int) -> tuple[float, float]:
+        """Return the rate that the curve of group `i` starts from, with changes by others, and that of step `t`."""
+        group = self.optimizer.param_groups[i]
+        found, floor, is_new = float(group["lr"]), self._floor(i), i >= len(self._bases)  # groups may be added later
+        base = group.setdefault("initial_lr", found) if is_new else self._bases[i]
         if not self.absolute:
-            floor = self.floor(i)
-            before = self._factor(t - 1, i) if t > 0 else 1.0
-            if before == 0.0:
-                # A rate of 0 cannot be scaled: PyTorch's cosine adds the initial rate again from here.
-                now = self._factor(t, i)
-                if now == 0.0:
-                    return found
-                self._bases[i] = self.base_lrs[i] + (found - floor) / now
-            elif found != self._last_lr[i]:
-                self._bases[i] = floor + (found - floor) / before
-        return self.lr_at(t, i)
+            before, now = self._factor(t - 1, i), self._factor(t, i)
+            if before == now == 0.0:
+                return base, found
+            if before == 0.0:  # a rate of 0 cannot be scaled: PyTorch's cosine adds the initial rate again from here
+                base = group["initial_lr"] + (found - floor) / now
+            elif is_new or found != self._last_lr[i]:
+                base = floor + (found - floor) / before
+        return base, self._rate(t, i, base)
 
-    def _set(self, rates: Sequence[float]) -> None:
+    def _set(self, t: int, bases: Sequence[float], rates: Sequence[float] | None = None) -> None:
+        """Set the rates of step `t`, by default those of a curve that starts from `bases`."""
+        rates = [self._rate(t, i, base) for i, base in enumerate(bases)] if rates is None else rates
+        self.last_epoch, self._bases, self._last_lr = t, list(bases), list(rates)
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
-        self._last_lr = list(rates)

@@ -1,102 +1,14 @@
-"""Combinations of schedules, and schedules of warm-up and cool-down phases."""
+"""Combinations of schedules."""
 
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-from optim.options import Count, Portion, Whole, checked
+from optim.options import Count, checked
 
 from . import functions
-from .base import HasGroups, LRScheduler, checked_metric, groups_of, initial_rates, steps_taken
+from .base import HasGroups, LRScheduler, checked_metric, steps_taken
 
-__all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
-
-
-class ConstantLR(LRScheduler, curve=functions.constant):
-    """Multiply the rate by `factor` for `total_iters` steps: ``eta_0`` times `functions.constant`.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Optimizer whose learning rates are set.
-    factor : float, default 1/3
-        In [0, 1].
-    total_iters : int, default 5
-        Number of steps at the reduced rate.
-    last_epoch : int, default -1
-        The last completed step, to resume after it.
-
-    Notes
-    -----
-    With ``factor=0`` PyTorch divides by zero at the end; here the rate returns to ``eta_0``.
-
-    Examples
-    --------
-    >>> from optim.lr_scheduler import preview
-    >>> preview(ConstantLR, 4, lr=0.8, factor=0.5, total_iters=2)
-    [0.4, 0.4, 0.8, 0.8]
-    """
-
-    factor: Portion = 1 / 3  # type: ignore[assignment] # hides the method of this name
-    total_iters: Whole = 5
-
-
-class LinearLR(LRScheduler, curve=functions.linear):
-    """Change the rate linearly in `total_iters` steps: ``eta_0`` times `functions.linear`.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Optimizer whose learning rates are set.
-    start_factor : float, default 1/3
-        In (0, 1].
-    end_factor : float, default 1.0
-        In [0, 1].
-    total_iters : int, default 5
-        Number of steps; with 0 the factor is `end_factor` from the start (in PyTorch `start_factor`).
-    last_epoch : int, default -1
-        The last completed step, to resume after it.
-
-    Examples
-    --------
-    >>> from optim.lr_scheduler import preview
-    >>> preview(LinearLR, 4, lr=1.0, start_factor=0.5, total_iters=2)
-    [0.5, 0.75, 1.0, 1.0]
-    """
-
-    start_factor: Annotated[float, "(0, 1]"] = 1 / 3
-    end_factor: Portion = 1.0
-    total_iters: Whole = 5
-
-
-class TrapezoidLR(LRScheduler, curve=functions.trapezoid):
-    """Warm up linearly, stay constant, and decay linearly: ``eta_0`` times `functions.trapezoid`.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Optimizer whose learning rates are set; their initial values are the plateau.
-    warmup, stable, decay : int
-        Number of steps of the three phases; the first update uses ``eta_0 / warmup``.
-    end_factor : float, default 0.0
-        Factor at the end, in [0, 1].
-    last_epoch : int, default -1
-        The last completed step, to resume after it.
-
-    Notes
-    -----
-    Linear decay as in Haegele et al. 2024. Unlike for the cosine, the total length can be chosen when the decay begins.
-
-    Examples
-    --------
-    >>> from optim.lr_scheduler import preview
-    >>> preview(TrapezoidLR, 8, lr=0.8, warmup=2, stable=2, decay=2)
-    [0.4, 0.8, 0.8, 0.8, 0.8, 0.4, 0.0, 0.0]
-    """
-
-    warmup: Whole
-    stable: Whole
-    decay: Whole
-    end_factor: Portion = 0.0
+__all__ = ["ChainedScheduler", "SequentialLR", "WarmupLR"]
 
 
 class Ramp(LRScheduler, curve=functions.warmup):
@@ -166,11 +78,6 @@ class Combined(LRScheduler):
         self.last_epoch = t
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    @property
-    def base_lrs(self) -> list[float]:  # type: ignore[override]
-        """The initial rates."""
-        return initial_rates(self.optimizer)
-
 
 class ChainedScheduler(Combined):
     """Step several schedules together, so that their factors are multiplied.
@@ -219,13 +126,11 @@ class SequentialLR(Combined):
         In the order in which they run.
     milestones : list of int
         The first step of every schedule except the first, in increasing order.
-    last_epoch : int, default -1
-        Must be -1: use `load_state_dict` to resume a sequence.
 
     Notes
     -----
     As in PyTorch, each schedule counts its own steps from 0, and `SWALR` and `MultiplicativeLR` start from the present
-    rate. The equivalent in optax is ``join_schedules``.
+    rate. To resume a sequence use `load_state_dict`; it has no `last_epoch`. In optax it is ``join_schedules``.
 
     Examples
     --------
@@ -236,22 +141,13 @@ class SequentialLR(Combined):
     [0.4, 0.4, 0.8, 0.4, 0.2]
     """
 
-    def __init__(
-        self, optimizer: HasGroups, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
-    ) -> None:
-        if last_epoch != -1:
-            raise ValueError(
-                f"SequentialLR must start at last_epoch=-1, got {last_epoch!r}; use load_state_dict to resume"
-            )
-        groups_of(optimizer)
+    def __init__(self, optimizer: HasGroups, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         super().__init__(optimizer, schedulers)
         self.milestones: list[int] = checked("SequentialLR", "milestones", milestones, list[Count])
-        if self.milestones != sorted(self.milestones):
-            raise ValueError(f"milestones must be in increasing order, got {self.milestones}")
-        if len(self.milestones) != len(schedulers) - 1:
+        if self.milestones != sorted(self.milestones) or len(self.milestones) != len(schedulers) - 1:
             raise ValueError(
-                f"{len(schedulers)} schedules need {len(schedulers) - 1} milestones, "
-                f"got {len(self.milestones)}: {self.milestones}"
+                f"{len(schedulers)} schedules need {len(schedulers) - 1} milestones in increasing order, "
+                f"got {self.milestones}"
             )
         for group, rate in zip(optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = rate
@@ -297,11 +193,6 @@ class WarmupLR(Combined):
 
     def __init__(self, schedule: LRScheduler, steps: int) -> None:
         self.steps: int = checked("WarmupLR", "steps", steps, Count)
-        if not isinstance(schedule, LRScheduler):
-            raise TypeError(
-                f"WarmupLR needs a schedule, got {type(schedule).__name__}; "
-                "write WarmupLR(CosineAnnealingLR(optimizer, T_max=100), steps=10)"
-            )
         super().__init__(None, [schedule])
         self._schedulers.append(Ramp(self.optimizer, self.steps))
         self._record(0)

@@ -29,13 +29,18 @@ class MomentumCycling(LRScheduler, absolute=True, steps_per_batch=True):
                     f"{type(self.optimizer).__name__}; pass cycle_momentum=False"
                 )
 
-    def momentum_at(self, t: int, i: int = 0) -> float:
-        """Return the momentum of group `i` at step `t`."""
+    def _between(self, t: int, start: float, peak: float, end: float) -> float:
+        """Return the value at step `t` of a cycle from `start` through `peak` to `end`."""
         raise NotImplementedError
 
-    def _set(self, rates: Sequence[float]) -> None:
-        momenta = [self.momentum_at(self.last_epoch, i) for i in range(len(self._cycled))]
-        super()._set(rates)
+    def momentum_at(self, t: int, i: int = 0) -> float:
+        """Return the momentum of group `i` at step `t`."""
+        high = self.of_group("max_momentum", i)
+        return self._between(t, high, self.of_group("base_momentum", i), high)
+
+    def _set(self, t: int, bases: Sequence[float], rates: Sequence[float] | None = None) -> None:
+        momenta = [self.momentum_at(t, i) for i in range(len(self._cycled))]
+        super()._set(t, bases, rates)
         for group, momentum in zip(self._cycled, momenta, strict=True):
             if "betas" in group:
                 group["betas"] = (momentum, *group["betas"][1:])
@@ -43,7 +48,7 @@ class MomentumCycling(LRScheduler, absolute=True, steps_per_batch=True):
                 group["momentum"] = momentum
 
     def _group_keys(self) -> list[str]:
-        return ["lr", *["betas" if "betas" in group else "momentum" for group in self._cycled[:1]]]
+        return [*super()._group_keys(), *["betas" if "betas" in group else "momentum" for group in self._cycled[:1]]]
 
 
 class OneCycleLR(MomentumCycling):
@@ -128,16 +133,10 @@ class OneCycleLR(MomentumCycling):
         options: dict[str, Any] = {n: getattr(self, n) for n in ("pct_start", "anneal_strategy", "three_phase")}
         return functions.one_cycle(t, self.total_steps, start, peak, end, **options)
 
-    def lr_at(self, t: int, i: int = 0) -> float:
-        """Return the learning rate of group `i` at step `t`."""
+    def _rate(self, t: int, i: int, base: float) -> float:
         peak = self.of_group("max_lr", i)
         start = peak / self.div_factor
         return self._between(t, start, peak, start / self.final_div_factor)
-
-    def momentum_at(self, t: int, i: int = 0) -> float:
-        """Return the momentum of group `i` at step `t`."""
-        high = self.of_group("max_momentum", i)
-        return self._between(t, high, self.of_group("base_momentum", i), high)
 
 
 class CyclicLR(MomentumCycling, transient=(*LRScheduler.transient, "scale_fn")):
@@ -200,21 +199,16 @@ class CyclicLR(MomentumCycling, transient=(*LRScheduler.transient, "scale_fn")):
         for i, group in enumerate(groups if fresh else ()):
             group["lr"] = self.of_group("base_lr", i)
 
-    def factor(self, t: int, i: int) -> float:
-        """Return the scaled height of the triangle wave at step `t`."""
+    def _between(self, t: int, start: float, peak: float, end: float) -> float:
         cycle, height = functions.triangle(t, self.step_size_up, self.step_size_down or self.step_size_up)
         if self.scale_fn is not None:
-            return height * float(self.scale_fn(cycle if self.scale_mode == "cycle" else t))
-        if self.mode == "exp_range":
-            return float(height * self.gamma**t)
-        return height * 2.0 ** (1 - cycle) if self.mode == "triangular2" else height
+            height *= float(self.scale_fn(cycle if self.scale_mode == "cycle" else t))
+        elif self.mode == "exp_range":
+            height *= self.gamma**t
+        elif self.mode == "triangular2":
+            height *= 2.0 ** (1 - cycle)
+        return float(start + (peak - start) * height)
 
-    def lr_at(self, t: int, i: int = 0) -> float:
-        """Return the learning rate of group `i` at step `t`."""
+    def _rate(self, t: int, i: int, base: float) -> float:
         low = self.of_group("base_lr", i)
-        return float(low + (self.of_group("max_lr", i) - low) * self.factor(t, i))
-
-    def momentum_at(self, t: int, i: int = 0) -> float:
-        """Return the momentum of group `i` at step `t`."""
-        high = self.of_group("max_momentum", i)
-        return float(high - (high - self.of_group("base_momentum", i)) * self.factor(t, i))
+        return self._between(t, low, self.of_group("max_lr", i), low)

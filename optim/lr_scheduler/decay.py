@@ -1,19 +1,20 @@
-"""Schedules that decay the rate: in steps, as a power, by a user-defined function, or when a metric stops improving."""
+"""Schedules of one curve, a function of the step, and `ReduceLROnPlateau`, which follows a metric."""
 
 import math
 import warnings
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
-from optim.options import Count, Inner, NonNegative, Positive, Whole
+from optim.options import Count, Inner, NonNegative, Portion, Positive, Whole
 from optim.typing import Group
 
 from . import functions
-from .base import HasGroups, LRScheduler, PerGroup, checked_metric, initial_rates
+from .base import HasGroups, LRScheduler, PerGroup, checked_metric
 
 __all__ = [
-    "ExponentialLR", "InverseSqrtLR", "InverseTimeLR", "LambdaLR", "MultiStepLR", "MultiplicativeLR", "PolynomialLR",
-    "ReduceLROnPlateau", "StepLR",
+    "REXLR", "SWALR", "ChebyshevLR", "ConstantLR", "CosLog4LR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "ExponentialLR", "FlatCosineLR", "InverseSqrtLR", "InverseTimeLR", "LambdaLR", "LinearLR", "MultiStepLR",
+    "MultiplicativeLR", "PiecewiseLinearLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR", "TrapezoidLR",
 ]  # fmt: skip
 
 Lambda = Callable[[int], float]
@@ -194,7 +195,359 @@ class InverseSqrtLR(LRScheduler, curve=functions.inverse_sqrt):
     warmup: Count
 
 
-class LambdaLR(LRScheduler, absolute=True, transient=(*LRScheduler.transient, "lr_lambda")):
+class ConstantLR(LRScheduler, curve=functions.constant):
+    """Multiply the rate by `factor` for `total_iters` steps: ``eta_0`` times `functions.constant`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    factor : float, default 1/3
+        In [0, 1].
+    total_iters : int, default 5
+        Number of steps at the reduced rate.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    With ``factor=0`` PyTorch divides by zero at the end; here the rate returns to ``eta_0``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(ConstantLR, 4, lr=0.8, factor=0.5, total_iters=2)
+    [0.4, 0.4, 0.8, 0.8]
+    """
+
+    factor: Portion = 1 / 3
+    total_iters: Whole = 5
+
+
+class LinearLR(LRScheduler, curve=functions.linear):
+    """Change the rate linearly in `total_iters` steps: ``eta_0`` times `functions.linear`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    start_factor : float, default 1/3
+        In (0, 1].
+    end_factor : float, default 1.0
+        In [0, 1].
+    total_iters : int, default 5
+        Number of steps; with 0 the factor is `end_factor` from the start (in PyTorch `start_factor`).
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(LinearLR, 4, lr=1.0, start_factor=0.5, total_iters=2)
+    [0.5, 0.75, 1.0, 1.0]
+    """
+
+    start_factor: Annotated[float, "(0, 1]"] = 1 / 3
+    end_factor: Portion = 1.0
+    total_iters: Whole = 5
+
+
+class TrapezoidLR(LRScheduler, curve=functions.trapezoid):
+    """Warm up linearly, stay constant, and decay linearly: ``eta_0`` times `functions.trapezoid`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set; their initial values are the plateau.
+    warmup, stable, decay : int
+        Number of steps of the three phases; the first update uses ``eta_0 / warmup``.
+    end_factor : float, default 0.0
+        Factor at the end, in [0, 1].
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Linear decay as in Haegele et al. 2024. Unlike for the cosine, the total length can be chosen when the decay begins.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(TrapezoidLR, 8, lr=0.8, warmup=2, stable=2, decay=2)
+    [0.4, 0.8, 0.8, 0.8, 0.8, 0.4, 0.0, 0.0]
+    """
+
+    warmup: Whole
+    stable: Whole
+    decay: Whole
+    end_factor: Portion = 0.0
+
+
+class CosineAnnealingLR(LRScheduler, curve=functions.cosine):
+    """Anneal the rate to `eta_min` along a cosine, with the factor `functions.cosine`.
+
+    ``eta_t = eta_min + (eta_0 - eta_min) * cosine(t, T_max)``, which rises again after `T_max` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    T_max : int
+        Steps from the initial rate to `eta_min`.
+    eta_min : float, default 0.0
+        The minimum of the rate.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    optax's ``cosine_decay_schedule`` and Keras's ``CosineDecay`` stay at the minimum, which they define as a fraction
+    `alpha` of the initial rate.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(CosineAnnealingLR, 5, lr=1.0, T_max=2, eta_min=0.5)
+    [1.0, 0.75, 0.5, 0.75, 1.0]
+    """
+
+    T_max: Count
+    eta_min: NonNegative = 0.0
+
+
+class CosineAnnealingWarmRestarts(LRScheduler, curve=functions.cosine_restarts, absolute=True):
+    """Anneal the rate along a cosine and restart, with the factor `functions.cosine_restarts`.
+
+    ``eta_t = eta_min + (eta_0 - eta_min) * cosine_restarts(t, T_0, T_mult, decay)``
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    T_0 : int
+        Length of the first cycle.
+    T_mult : int, default 1
+        Ratio of the lengths of successive cycles.
+    eta_min : float, default 0.0
+        The minimum of the rate.
+    decay : float, default 1.0
+        Ratio of the heights of successive cycles; PyTorch has no such option.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    It overwrites the rate set by a schedule before it, as in PyTorch. PyTorch's ``step(epoch)`` with a fraction of an
+    epoch is not supported.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(CosineAnnealingWarmRestarts, 5, lr=1.0, T_0=2, eta_min=0.5)
+    [1.0, 0.75, 1.0, 0.75, 1.0]
+    """
+
+    T_0: Count
+    T_mult: Count = 1
+    eta_min: NonNegative = 0.0
+    decay: Portion = 1.0
+
+
+class SWALR(LRScheduler, curve=functions.swa_annealing, final="swa_lr"):
+    """Anneal the rate to a constant `swa_lr` for weight averaging, with the factor `functions.swa_annealing`.
+
+    ``eta_t = swa_lr + (eta_0 - swa_lr) * swa_annealing(t, anneal_epochs, anneal_strategy)``
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    swa_lr : float, or list of one per group
+        The final rate.
+    anneal_epochs : int, default 10
+        Number of annealing steps; with 0 the rate is `swa_lr` at once.
+    anneal_strategy : {'cos', 'linear'}, default 'cos'
+        The curve.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Construct it at the start and step the main schedule; when averaging begins, step this schedule instead. It starts
+    from the present rate.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(SWALR, 4, lr=1.0, swa_lr=0.5, anneal_epochs=2, anneal_strategy="linear")
+    [1.0, 0.75, 0.5, 0.5]
+    """
+
+    swa_lr: PerGroup
+    anneal_epochs: Whole = 10
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+
+    def _restart(self) -> None:
+        self._begin()  # anneal from the last rate of the schedule before
+
+
+class REXLR(LRScheduler, curve=functions.rex):
+    """Decay the rate slowly at first and fast at the end: ``eta_0`` times `functions.rex`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    total_iters : int
+        Number of steps.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Chen, Wolfe & Kyrillidis 2021, "REX: Revisiting Budgeted Training with an Improved Schedule". It suits short
+    trainings.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(REXLR, 5, lr=0.6, total_iters=4)[::2]
+    [0.6, 0.39999999999999997, 0.0]
+    """
+
+    total_iters: Count
+
+
+class FlatCosineLR(LRScheduler, curve=functions.flat_cosine):
+    """Keep the rate, then anneal it along a cosine: ``eta_0`` times `functions.flat_cosine`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    total_iters : int
+        Number of steps.
+    flat : float, default 0.72
+        The fraction of the steps before the cosine.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Wright 2019 (Ranger), and fastai's ``fit_flat_cos``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(FlatCosineLR, 5, lr=1.0, total_iters=4, flat=0.5)
+    [1.0, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    total_iters: Count
+    flat: Portion = 0.72
+
+
+class CosLog4LR(LRScheduler, curve=functions.cos_log4):
+    """Follow four cosine waves, each twice as long as the one before: ``eta_0`` times `functions.cos_log4`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    total_iters : int
+        Number of steps.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Holzmuller, Grinsztajn & Steinwart 2024 (RealMLP), "Better by Default". It is a default for tables, where a training
+    may end well after any of the waves.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> [round(x, 4) for x in preview(CosLog4LR, 5, lr=1.0, total_iters=4)]
+    [0.0, 0.4935, 0.0736, 0.8757, 0.0]
+    """
+
+    total_iters: Count
+
+
+class PiecewiseLinearLR(LRScheduler, curve=functions.piecewise_linear):
+    """Interpolate linearly between factors at given steps: ``eta_0`` times `functions.piecewise_linear`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    milestones : list of int
+        Steps, in ascending order.
+    factors : list of float
+        The factor of the rate at each of them.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    optax: ``piecewise_interpolate_schedule``, with factors relative to the one before.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(PiecewiseLinearLR, 4, lr=1.0, milestones=[0, 2], factors=[0.0, 1.0])
+    [0.0, 0.5, 1.0, 1.0]
+    """
+
+    milestones: list[Whole]
+    factors: list[NonNegative]
+
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Raise ValueError unless there is a factor for each of the ascending milestones."""
+        if len(self.milestones) != len(self.factors) or sorted(set(self.milestones)) != self.milestones:
+            raise ValueError(
+                f"PiecewiseLinearLR expected ascending milestones and as many factors, got {self.milestones} and "
+                f"{self.factors}"
+            )
+
+
+class ChebyshevLR(LRScheduler, curve=functions.chebyshev):
+    """Use Chebyshev's step sizes in fractal order: ``eta_0`` times `functions.chebyshev`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rates are set.
+    total_iters : int
+        Length of a cycle.
+    ratio : float, default 10.0
+        The largest curvature divided by the smallest.
+    last_epoch : int, default -1
+        The last completed step, to resume after it.
+
+    Notes
+    -----
+    Agarwal, Goel & Zhang 2021, "Acceleration via Fractal Learning Rate Schedules". For gradient descent with the whole
+    data: `total_iters` steps reach on a quadratic what plain steps reach in about their square. The initial rate is the
+    inverse of the smallest curvature.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> [round(x, 4) for x in preview(ChebyshevLR, 4, lr=1.0, total_iters=4, ratio=2.0)]
+    [0.9633, 0.5097, 0.7641, 0.5912]
+    """
+
+    total_iters: Count
+    ratio: Annotated[float, "[1, inf)"] = 10.0
+
+
+class LambdaLR(
+    LRScheduler,
+    curve=lambda t, lr_lambda: lr_lambda(t),
+    absolute=True,
+    transient=(*LRScheduler.transient, "lr_lambda"),
+):
     """Multiply the initial rate by a function of the step: ``eta_t = eta_0 * lr_lambda(t)``.
 
     Parameters
@@ -220,12 +573,8 @@ class LambdaLR(LRScheduler, absolute=True, transient=(*LRScheduler.transient, "l
 
     lr_lambda: Lambda | list[Lambda]
 
-    def factor(self, t: int, i: int) -> float:
-        """Return ``lr_lambda(t)``."""
-        return float(self.of_group("lr_lambda", i)(t))
 
-
-class MultiplicativeLR(LRScheduler, transient=(*LRScheduler.transient, "lr_lambda", "_products")):
+class MultiplicativeLR(LRScheduler, transient=(*LRScheduler.transient, "lr_lambda")):
     """Multiply the rate by a function of the step, in every step: ``eta_t = eta_{t-1} * lr_lambda(t)``.
 
     Parameters
@@ -251,25 +600,18 @@ class MultiplicativeLR(LRScheduler, transient=(*LRScheduler.transient, "lr_lambd
 
     lr_lambda: Lambda | list[Lambda]
 
-    def prepare(self, groups: list[Group], fresh: bool) -> None:
-        """Begin with empty products."""
-        self._products: dict[int, tuple[int, float]] = {}  # per group: a step and the product up to it
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``lr_lambda(1) * ... * lr_lambda(t)``."""
+    def _rate(self, t: int, i: int, base: float) -> float:
         function = self.of_group("lr_lambda", i)
-        reached, product = self._products.get(i, (0, 1.0))
-        if reached > t:
-            reached, product = 0, 1.0
-        for step in range(reached + 1, t + 1):
-            product *= float(function(step))
-        self._products[i] = t, product
-        return product
+        return math.prod((float(function(step)) for step in range(1, t + 1)), start=base)
+
+    def _next(self, t: int, i: int) -> tuple[float, float]:
+        group = self.optimizer.param_groups[i]
+        found = float(group["lr"])
+        return group.setdefault("initial_lr", found), found * float(self.of_group("lr_lambda", i)(t))
 
     def _restart(self) -> None:
-        for i, group in enumerate(self.optimizer.param_groups):
-            group["lr"] *= float(self.of_group("lr_lambda", i)(0))
-        self._begin()
+        self.last_epoch = -1
+        self._advance()
 
 
 class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True):
@@ -319,7 +661,7 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
     """
 
     mode: Literal["min", "max"] = "min"
-    factor: Inner = 0.1  # type: ignore[assignment] # this schedule has no function of the step
+    factor: Inner = 0.1
     patience: Whole = 10
     threshold: NonNegative = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
@@ -329,7 +671,6 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         self._set_options(optimizer, args, options)
-        self.last_epoch = 0
         self.best: float = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs: int = 0
         self.cooldown_counter: int = 0
@@ -362,8 +703,7 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
         bad = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
         reduce = bad > self.patience
         rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._set([self._reduced(i, rate) for i, rate in enumerate(rates)] if reduce else rates)
-        self.last_epoch: int = self.last_epoch + 1
+        self._set(self.last_epoch + 1, [self._reduced(i, rate) for i, rate in enumerate(rates)] if reduce else rates)
         self.best = metric if better else self.best
         self.num_bad_epochs = 0 if reduce else bad
         self.cooldown_counter = self.cooldown if reduce else max(0, self.cooldown_counter - 1)
@@ -375,8 +715,8 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
     def _advance(self, metrics: float | None = None) -> None:
         self.step(metrics)
 
-    def _begin(self) -> None:
-        self._set([group["lr"] for group in self.optimizer.param_groups])
+    def _rate(self, t: int, i: int, base: float) -> float:
+        return base
 
     def _restart(self) -> None:
-        self._set(initial_rates(self.optimizer))
+        self._set(self.last_epoch, self.base_lrs)

@@ -69,7 +69,6 @@ class Groups:
         lambda opt: CyclicLR(opt, 0.1, 0.2),
         lambda opt: ReduceLROnPlateau(opt),
         lambda opt: SWALR(opt, [0.1]),
-        lambda opt: SequentialLR(opt, [], []),
     ],
 )
 def test_an_object_that_is_not_an_optimizer_raises(thing, make):
@@ -192,14 +191,12 @@ def test_cycle_momentum_without_momentum_raises():
 
 def test_invalid_milestones_raise(sgd):
     parts = [ExponentialLR(sgd, 0.9), StepLR(sgd, 3), StepLR(sgd, 5)]
-    with pytest.raises(ValueError, match=re.escape("milestones must be in increasing order, got [9, 4]")):
+    with pytest.raises(ValueError, match=r"3 schedules need 2 milestones in increasing order, got \[9, 4\]"):
         SequentialLR(sgd, parts, [9, 4])
     with pytest.raises(ValueError, match=re.escape("milestones[0] must be in [1, inf), got -4")):
         SequentialLR(sgd, parts, [-4, 9])
-    with pytest.raises(ValueError, match=re.escape("3 schedules need 2 milestones, got 1: [4]")):
+    with pytest.raises(ValueError, match=r"3 schedules need 2 milestones in increasing order, got \[4\]"):
         SequentialLR(sgd, parts, [4])
-    with pytest.raises(ValueError, match="use load_state_dict"):
-        SequentialLR(sgd, parts, [4, 9], last_epoch=3)
     assert MultiStepLR(sgd, [9, 4]).milestones == [4, 9]
 
 
@@ -213,7 +210,7 @@ def test_invalid_combinations_raise(sgd):
         ChainedScheduler([StepLR(sgd, 3), StepLR(other, 3)])
     with pytest.raises(ValueError, match="item 0 has another"):
         SequentialLR(sgd, [StepLR(other, 3)], [])
-    with pytest.raises(TypeError, match=re.escape("WarmupLR needs a schedule, got SGD; write WarmupLR(")):
+    with pytest.raises(TypeError, match="WarmupLR combines schedules, and item 0 is SGD"):
         WarmupLR(sgd, 5)
     with pytest.raises(ValueError, match=re.escape("steps must be in [1, inf), got 0")):
         WarmupLR(StepLR(sgd, 3), 0)
@@ -385,13 +382,13 @@ def test_a_group_added_later_raises_for_options_given_as_lists(sgd):
     for schedule in schedules:
         state = schedule.state_dict()
         for _ in "twice":
-            with pytest.raises(ValueError, match="given for 2 parameter groups, and group 2 was added later; give one"):
+            with pytest.raises(ValueError, match="has 2 values for 3 parameter groups; pass one per group"):
                 schedule.step()
         assert schedule.state_dict() == state
     plateau = ReduceLROnPlateau(sgd, min_lr=[0.0] * 3, patience=0)
     sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
     plateau.step(1.0)
-    with pytest.raises(ValueError, match="group 3 was added later"):
+    with pytest.raises(ValueError, match="min_lr has 3 values for 4 parameter groups"):
         plateau.step(1.0)
 
 

@@ -174,7 +174,7 @@ def test_a_loaded_state_is_not_shared():
     state = schedule.state_dict()
     other.load_state_dict(state)
     state["milestones"].clear()
-    state["base_lrs"][0] = 9.0
+    state["groups"][0]["initial_lr"] = 9.0
     assert other.milestones == schedule.milestones == [2, 4]
     assert other.base_lrs == schedule.base_lrs == [0.1, 0.02]
 
@@ -425,13 +425,12 @@ def test_a_combination_in_a_sequence_counts_its_own_steps(inner):
         whole.step()
 
 
-def test_a_custom_schedule_needs_factor_only():
-    class Halving(lr_scheduler.LRScheduler):
-        def factor(self, t, i):
-            return 0.5**t
+def test_a_custom_schedule_needs_a_curve_only():
+    class Halving(lr_scheduler.LRScheduler, curve=lambda t: 0.5**t):
+        pass
 
     assert preview(Halving, 3) == [1.0, 0.5, 0.25]
-    with pytest.raises(NotImplementedError, match=r"LRScheduler must define factor\(t, i\)"):
+    with pytest.raises(AttributeError, match="'LRScheduler' has no attribute 'curve'"):
         lr_scheduler.LRScheduler(optimizer(""))
 
 
@@ -491,9 +490,9 @@ def test_base_lrs_of_a_combination_are_the_initial_rates():
     ).base_lrs == [0.5]
 
 
-def test_multiplicative_factor_of_an_earlier_step():
+def test_multiplicative_rate_of_an_earlier_step():
     schedule = lr_scheduler.MultiplicativeLR(lr_scheduler.Rates(1.0), lambda t: 0.5)
-    assert [schedule.factor(t, 0) for t in (3, 1, 2)] == [0.125, 0.5, 0.25]
+    assert [schedule.lr_at(t) for t in (3, 1, 2)] == [0.125, 0.5, 0.25]
 
 
 def test_chebyshev_steps_reach_the_optimal_bound_on_a_quadratic():
