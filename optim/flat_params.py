@@ -1,8 +1,8 @@
 """Parameters that are updated together.
 
-All parameters of a group with the same dtype and the same number of steps form one `FlatParams`: for an elementwise
-rule one flat vector, processed in blocks that fit into the cache. `FlatFloats` does the same for `Value`s, and
-`SingleParam` holds one parameter in its own shape, for rules that depend on shapes. The rules see arrays only.
+All parameters of a group with the same dtype and the same number of steps form one `FlatParams`: one flat vector, which
+an elementwise rule processes in blocks that fit into the cache.  For a rule that depends on shapes, each parameter has
+a `FlatParams` of its own.  The rules see arrays only, also of `Value`s.
 
 A step never writes into an array that others may reference: it fills another vector and rebinds ``.data`` of each
 parameter to a view of it, so a recorded graph keeps the values of its forward pass.
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optim.typing import Array, Data, Gradients, Group, Parameter, State, StateDict
+from optim.typing import Array, Data, Group, Parameter, State, StateDict
 
 BLOCK = 32_768
 """Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
@@ -37,15 +37,6 @@ def label(parameter: Parameter, position: int) -> str:
     """Return what messages call a parameter: its name, or its position if it has none."""
     name = getattr(parameter, "name", "")
     return f"parameter {name!r}" if name else f"parameter {position}"
-
-
-def check_unchanged(a: Array, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> None:
-    """Raise ValueError if a parameter has another shape or dtype than when the optimizer was made."""
-    if a.shape != shape or a.dtype != dtype:
-        raise ValueError(
-            f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now, because its data "
-            "were replaced by others of another shape or dtype: make a new optimizer"
-        )
 
 
 def check_gradient(g: Data, shape: tuple[int, ...], name: str) -> None:
@@ -69,23 +60,27 @@ def like(value: Data, wanted: Data) -> Data:
 
 
 class FlatParams:
-    """Array parameters as one flat vector, with the optimizer's state for it.
+    """Parameters as one flat vector, with the optimizer's state for it.
 
     Parameters
     ----------
     members : sequence of parameters
-        Leaves whose ``data`` are arrays of one dtype.
+        Leaves whose ``data`` are arrays of one dtype, or floats.
     places : sequence of int
         Their positions in the optimizer, for messages and for state_dict.
     t : int
         Steps taken so far.
+    elementwise : bool
+        The rule receives blocks of the vector; otherwise the only member in its own shape.
     """
 
-    def __init__(self, members: Sequence[Parameter], places: Sequence[int], t: int = 0) -> None:
+    def __init__(self, members: Sequence[Parameter], places: Sequence[int], t: int, elementwise: bool) -> None:
         self.members: list[Parameter] = list(members)
         self.places: list[int] = list(places)
         self.t: int = t
+        self.elementwise = elementwise
         self.states: list[State] = []
+        self.are_floats: bool = not isinstance(self.members[0].data, np.ndarray)
         arrays = [np.asarray(p.data) for p in self.members]
         self.dtype: np.dtype[Any] = arrays[0].dtype
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
@@ -100,51 +95,59 @@ class FlatParams:
 
     # -- the operations of a step --------------------------------------------------------------------------------
 
-    def gradients(self) -> Gradients:
-        """Return the gradient of each member as an array of its shape."""
-        grads = [np.asarray(raw_gradient(p.grad)) for p in self.members]
-        for i, (g, shape) in enumerate(zip(grads, self.shapes)):  # noqa: B905 - strict costs 0.2 us in every step
-            if g.shape != shape:
-                name = label(self.members[i], self.places[i])
-                check_unchanged(np.asarray(self.members[i].data), shape, self.dtype, name)
-                check_gradient(g, shape, name)
-        return grads
-
-    def gather(self, grads: Gradients) -> Array:
+    def gather(self) -> Array:
         """Return the gradients of all members as one vector, which the next call overwrites."""
         if self.gathered is None:
-            self.gathered = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
-        for view, g in zip(self.gathered.views, grads):  # noqa: B905
+            self.gathered = self.buffer()
+        for i, (view, p) in enumerate(zip(self.gathered.views, self.members)):  # noqa: B905 - strict costs 0.2 us
+            g = np.asarray(raw_gradient(p.grad))
+            if g.shape != self.shapes[i]:
+                check_gradient(g, self.shapes[i], label(p, self.places[i]))
             view[...] = g
         return self.gathered.flat
 
     def read(self) -> Array:
         """Return the members' values as one vector: that of the last step, unless ``.data`` was reassigned."""
-        arrays = [p.data for p in self.members]
-        if self.current is not None and all(map(operator.is_, arrays, self.current.views)):
+        data = [p.data for p in self.members]
+        if self.are_floats:
+            return np.array(data, dtype=self.dtype)
+        if self.current is not None and all(map(operator.is_, data, self.current.views)):
             return self.current.flat
         self.current = self.spare = None  # in-place changes of a view are tracked by its memory
-        for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
-            check_unchanged(a, shape, self.dtype, name)
-        return np.concatenate(self.transposed(arrays), axis=None)
+        for a, shape, name in zip(data, self.shapes, self.labels(), strict=True):
+            if a.shape != shape or a.dtype != self.dtype:
+                raise ValueError(
+                    f"{name} was {shape} {self.dtype} when the optimizer was made and is {a.shape} {a.dtype} now, "
+                    "because its data were replaced by others of another shape or dtype: make a new optimizer"
+                )
+        return np.concatenate(self.transposed(data), axis=None)
 
     def output(self) -> Array:
         """Return a vector for the new values that no other object references."""
         if self.spare is None or not self.spare.is_free():
-            self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+            self.spare = self.buffer()
         return self.spare.flat
 
     def write(self) -> None:
         """Rebind every member to its part of the vector returned by `output`."""
         self.current, self.spare = self.spare, self.current
-        for p, view in zip(self.members, self.current.views):  # type: ignore[union-attr] # noqa: B905
-            p.data = view
+        new: Any = self.current.flat.tolist() if self.are_floats else self.current.views  # type: ignore[union-attr]
+        for p, data in zip(self.members, new):  # noqa: B905
+            p.data = data
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
     def labels(self) -> list[str]:
         """Return what messages call the members."""
         return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
+
+    def buffer(self) -> Buffer:
+        """Return a new vector with the members' views."""
+        return Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+
+    def pieces(self, flat: Array) -> list[Array]:
+        """Return the parts of a vector that the rule receives one after another."""
+        return [flat[block] for block in self.blocks] if self.elementwise else self.viewed(flat)
 
     def viewed(self, flat: Array) -> list[Array]:
         """Return the members' views of a vector."""
@@ -169,20 +172,24 @@ class FlatParams:
 
     # -- the state of single members: for state_dict, for `trace`, and when step counts differ -----------------------
 
-    def subset(self, chosen: Sequence[int], names: Sequence[str]) -> FlatParams:
-        """Return some members, with their states."""
-        part = type(self)([self.members[i] for i in chosen], [self.places[i] for i in chosen], self.t)
-        if self.states:
-            states = self.member_states(names)
-            part.set_states([states[i] for i in chosen], names)
-        return part
+    def split(self, chosen: Sequence[bool], names: Sequence[str]) -> list[FlatParams]:
+        """Return the chosen members and the others, with their states."""
+        states, parts = self.member_states(names), []
+        for wanted in (True, False):
+            own = [i for i, c in enumerate(chosen) if c is wanted]
+            part = FlatParams([self.members[i] for i in own], [self.places[i] for i in own], self.t, self.elementwise)
+            if self.states:
+                part.set_states([states[i] for i in own], names)
+            parts.append(part)
+        return parts
 
     def member_states(self, names: Sequence[str]) -> list[StateDict]:
         """Return step count and state of every member: plain values, and copies of arrays in its shape."""
         found: list[StateDict] = [{"step": self.t} for _ in self.members]
         for name, parts in zip(names, zip(*self.states, strict=True), strict=False):
-            is_array = isinstance(parts[0], np.ndarray)
-            values = self.viewed(np.concatenate(parts)) if is_array else [parts[0]] * len(found)
+            values: list[Data] = [parts[0]] * len(found)
+            if isinstance(parts[0], (np.ndarray, np.generic)):
+                values = self.viewed(np.concatenate(parts)) if self.elementwise else [np.array(parts[0])]
             for state, value in zip(found, values, strict=True):
                 if value is not None:
                     state[name] = value
@@ -193,69 +200,16 @@ class FlatParams:
         columns = []
         for name in names:
             values: list[Data] = [state.get(name) for state in found]
-            if isinstance(values[0], np.ndarray):
+            if isinstance(values[0], np.ndarray) and self.elementwise:
                 whole = np.concatenate(self.transposed(values), axis=None, dtype=self.dtype)
                 columns.append([whole[block].copy() for block in self.blocks])
             else:
-                columns.append([values[0]] * len(self.blocks))
+                columns.append([values[0]] * (len(self.blocks) if self.elementwise else 1))
         self.states = list(zip(*columns, strict=True)) if columns else [()] * len(self.blocks)
 
     def __getstate__(self) -> StateDict:
         # A copied view is no longer a view of the copied vector.
         return {**self.__dict__, "current": None, "spare": None, "gathered": None}
-
-
-class FlatFloats(FlatParams):
-    """Scalar parameters, `Value`s whose data are floats, as one float64 vector."""
-
-    def read(self) -> Array:
-        """Return the members' values as one vector."""
-        return np.array([p.data for p in self.members], dtype=self.dtype)
-
-    def write(self) -> None:
-        """Assign the new values to the members."""
-        for p, x in zip(self.members, self.spare.flat.tolist(), strict=True):  # type: ignore[union-attr]
-            p.data = x
-
-
-class SingleParam(FlatParams):
-    """One parameter in its own shape, for rules that depend on shapes; a `Value` is a 0-d array."""
-
-    def __init__(self, members: Sequence[Parameter], places: Sequence[int], t: int = 0) -> None:
-        super().__init__(members, places, t)
-        self.blocks: list[Any] = [...]
-
-    def gather(self, grads: Gradients) -> Array:
-        """Return the gradient."""
-        return grads[0].astype(self.dtype, copy=False)  # type: ignore[no-any-return]
-
-    def read(self) -> Array:
-        """Return the parameter's array."""
-        a = np.asarray(self.members[0].data)
-        check_unchanged(a, self.shapes[0], self.dtype, self.labels()[0])
-        return a
-
-    def output(self) -> Array:
-        """Return a new array of the parameter's shape and layout."""
-        self.new: Array = np.empty_like(self.members[0].data, dtype=self.dtype)
-        return self.new
-
-    def write(self) -> None:
-        """Rebind the parameter to its new array."""
-        (p,) = self.members
-        p.data = self.new if isinstance(p.data, np.ndarray) else float(self.new)
-
-    def member_states(self, names: Sequence[str]) -> list[StateDict]:
-        """Return step count and state: plain values and copies of arrays."""
-        found: StateDict = {"step": self.t}
-        for name, value in zip(names, self.states[0] if self.states else (), strict=False):
-            if value is not None:
-                found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
-        return [found]
-
-    def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
-        """Set the state, given in the form that `member_states` returns."""
-        self.states: list[State] = [tuple(found[0].get(name) for name in names)]
 
 
 def flattened(optimizer: Any, group: Group, states: list[StateDict], used: int) -> list[FlatParams]:
@@ -267,13 +221,11 @@ def flattened(optimizer: Any, group: Group, states: list[StateDict], used: int) 
         history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
         together.setdefault((kind, history) if elementwise else i, []).append(i)
     flats = []
-    for chosen in together.values():
-        data, t = parameters[chosen[0]].data, int(states[chosen[0]]["step"])
-        kind = SingleParam if not elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
-        flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
+    for own in together.values():
+        t = int(states[own[0]]["step"])
+        flats.append(FlatParams([parameters[i] for i in own], [used + i for i in own], t, elementwise))
         if t:
-            flat.set_states([states[i] for i in chosen], optimizer.state_names)
-        flats.append(flat)
+            flats[-1].set_states([states[i] for i in own], optimizer.state_names)
     return flats
 
 

@@ -8,15 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from optim.typing import Array, Closure, Gradients, Group, Parameter, Params, State, StateDict
+from optim.typing import Array, Closure, Data, Group, Parameter, Params, State, StateDict
 
 from .checks import as_groups, check_step, checked_entries, checked_state_dict, nonfinite
-from .decay import cautious_step, decayed, descent_direction
 from .flat_params import FlatParams, flattened, plain
 from .options import Options, argument_names
 from .trace import Trace, trace_update
 
-Work = list[tuple[FlatParams, Gradients, Group]]
+Work = list[tuple[FlatParams, Group]]
 Update = tuple[Array, State]
 Terms = tuple[Array, Array, State, Group, int]  # of a block: parameter, gradient, state, options, step count
 
@@ -164,16 +163,16 @@ class Optimizer(Options):
             The value returned by the closure, or None.
         """
         loss = None if closure is None else closure()
-        work = self.pending()
+        work = self.moving()
         if self.skip_nonfinite and (found := nonfinite(self.parameters)):
             self.skip(found)
             return loss
         shared = self.shared_floats(work)
-        done = [self._advanced(flat, grads, {**group, **shared} if shared else group) for flat, grads, group in work]
-        for (flat, _, _), new in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
+        done = [self._advanced(flat, {**group, **shared} if shared else group) for flat, group in work]
+        for (flat, _), new in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
             flat.write()
             flat.states = new
-        self.complete([flat for flat, _, _ in work], shared)
+        self.complete([flat for flat, _ in work], shared)
         return loss
 
     def check_group(self, group: Group) -> None:
@@ -191,44 +190,30 @@ class Optimizer(Options):
         """
         return {}
 
-    def pending(self) -> Work:
-        """Return flat parameters, gradients and options of a step."""
-        return [(flat, flat.gradients(), group) for flat, group in self.moving(lambda p: p.grad is not None)]
-
     def shared_floats(self, work: Work) -> Group:
         """Return the shared values of a step as floats."""
         found = self.shared_values(self.param_groups[0], self._terms(work))
         return {name: float(value) for name, value in found.items()}
 
-    def _split(self, flats: list[FlatParams], flat: FlatParams, chosen: list[bool]) -> FlatParams:
-        """Replace flat parameters by two, of the chosen members and of the others, and return the first."""
-        both = [[i for i, c in enumerate(chosen) if c is wanted] for wanted in (True, False)]
-        parts = [flat.subset(members, self.state_names) for members in both]
-        at = flats.index(flat)
-        flats[at : at + 1] = parts
-        self.layout += 1
-        return parts[0]
-
     def _terms(self, work: Work) -> Iterator[Terms]:
         """Yield the terms of every block."""
-        for flat, grads, group in work:
-            p, g = flat.read(), flat.gather(grads)
-            for block, state in zip(flat.blocks, self.initialized(flat, group), strict=True):
-                yield p[block], g[block], state, group, flat.t + 1
+        for flat, group in work:
+            values, grads = flat.pieces(flat.read()), flat.pieces(flat.gather())
+            for p, g, state in zip(values, grads, self.initialized(flat, group), strict=True):
+                yield p, g, state, group, flat.t + 1
 
-    def _advanced(self, flat: FlatParams, grads: Gradients, group: Group) -> list[State]:
+    def _advanced(self, flat: FlatParams, group: Group) -> list[State]:
         """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
-        states = self.initialized(flat, group)
-        p, after, new = flat.read(), flat.output(), []
-        if p.size == 0:
+        states, new = self.initialized(flat, group), []
+        vector, after = flat.read(), flat.output()
+        if vector.size == 0:
             return states
-        g = flat.gather(grads)
-        for block, before in zip(flat.blocks, states, strict=True):
-            grad = g[block]
-            q, update, state = self.updated(p[block], grad, before, group, flat.t + 1)
-            np.subtract(q, update, out=after[block])
+        grads = flat.pieces(flat.gather())
+        for p, out, g, before in zip(flat.pieces(vector), flat.pieces(after), grads, states, strict=True):
+            q, update, state = self.updated(p, g, before, group, flat.t + 1)
+            np.subtract(q, update, out=out)
             # A rule may return the gradient itself as state, whose memory belongs to others.
-            new.append(tuple([+part if part is grad else part for part in state]))
+            new.append(tuple([+part if part is g else part for part in state]))
         return new
 
     # -- also used by `autograd.compile`, which records a step as one program -----------------------------------------
@@ -238,16 +223,19 @@ class Optimizer(Options):
         """True if a step consists of an elementwise rule on arrays, and nothing else."""
         if not self.elementwise or not hasattr(self, "rule") or type(self).step is not Optimizer.step:
             return False
-        return all(type(flat) is FlatParams for flat in itertools.chain.from_iterable(self._flat))
+        return all(flat.elementwise and not flat.are_floats for flat in itertools.chain.from_iterable(self._flat))
 
-    def moving(self, has_gradient: Callable[[Parameter], bool]) -> list[tuple[FlatParams, Group]]:
+    def moving(self, has_gradient: Callable[[Parameter], bool] = lambda p: p.grad is not None) -> Work:
         """Return the flat parameters whose members have gradients, split where only some have, and their options."""
         found = []
         for group, flats in zip(self.param_groups, self._flat, strict=True):
             for flat in tuple(flats):
-                chosen = [has_gradient(p) for p in flat.members]
+                chosen, at = [has_gradient(p) for p in flat.members], flats.index(flat)
+                if any(chosen) and not all(chosen):
+                    flats[at : at + 1] = flat.split(chosen, self.state_names)
+                    self.layout += 1
                 if any(chosen):
-                    found.append((flat if all(chosen) else self._split(flats, flat, chosen), group))
+                    found.append((flats[at], group))
         return found
 
     def updated(
@@ -275,8 +263,7 @@ class Optimizer(Options):
     def initialized(self, flat: FlatParams, group: Group) -> list[State]:
         """Return the states of all blocks, initialized if this is the first step."""
         if not flat.states:
-            p = flat.read()
-            flat.states = [self.initial_state(p[block].copy(), group) for block in flat.blocks]
+            flat.states = [self.initial_state(p.copy(), group) for p in flat.pieces(flat.read())]
         return flat.states
 
     def complete(self, flats: Sequence[FlatParams], shared: Group, steps: int = 1) -> None:
@@ -380,18 +367,31 @@ class Optimizer(Options):
         print(found)  # noqa: T201
         return found
 
-    def find(self, parameter: Parameter) -> tuple[FlatParams, int, Group]:
-        """Return the flat parameters, the position in them and the group of a parameter."""
-        for group, flats in zip(self.param_groups, self._flat, strict=True):
-            for flat in flats:
-                for i, p in enumerate(flat.members):
-                    if p is parameter:
-                        return flat, i, group
-        raise ValueError(f"{type(self).__name__} does not update this parameter: {parameter!r}")
-
     def __repr__(self) -> str:
         lines = []
         for i, group in enumerate(self.param_groups):
             options = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names"))
             lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+def descent_direction(g: Data, p: Data, *, maximize: bool, weight_decay: float) -> Data:
+    """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""
+    if maximize:
+        g = -g
+    if weight_decay:
+        g = g + weight_decay * p
+    return g
+
+
+def decayed(p: Data, *, lr: float, weight_decay: float) -> Data:
+    """Apply decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2; scaled by lr as in PyTorch)."""
+    p = (1 - lr * weight_decay) * p
+    return p  # noqa: RET504 - named, so that `trace` shows it
+
+
+def cautious_step(step: Array, g: Array) -> Array:
+    """Drop the elements of an update that would increase the loss, and scale the others up (Liang et al. 2024)."""
+    agrees = 1.0 * (step * g > 0)
+    step = step * agrees / np.maximum(np.mean(agrees), 1e-3)
+    return step  # noqa: RET504 - named, so that `trace` shows it

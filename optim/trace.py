@@ -68,12 +68,15 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
     parameter, index : parameter, int or tuple of int
         The element.
     """
-    flat, i, group = optimizer.find(parameter)
-    name = label(parameter, flat.places[i])
-    if parameter.grad is None:
-        raise ValueError(f"{name} has no gradient, a step would skip it: call backward() first")
-    group = {**group, **optimizer.shared_floats(optimizer.pending())}
-    flat, i, _ = optimizer.find(parameter)
+    work = optimizer.moving()
+    found = [(flat, i, group) for flat, group in work for i, p in enumerate(flat.members) if p is parameter]
+    if not found:
+        raise ValueError(
+            f"{type(optimizer).__name__} would not update this parameter, because it has no gradient (call backward() "
+            f"first) or is not in its groups: {parameter!r}"
+        )
+    ((flat, i, group),) = found
+    name, group = label(parameter, flat.places[i]), {**group, **optimizer.shared_floats(work)}
     p = np.array(parameter.data)
     g = np.asarray(raw_gradient(parameter.grad), dtype=p.dtype)
     t, names = flat.t + 1, optimizer.state_names

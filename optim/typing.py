@@ -7,7 +7,6 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Data: TypeAlias = Any  # a float or an array
-Gradients: TypeAlias = list[Any]  # arrays
 
 Group: TypeAlias = dict[str, Any]  # parameters, and options by name
 State: TypeAlias = tuple[Any, ...]  # the parts of a state, in the order of the arguments of `rule`

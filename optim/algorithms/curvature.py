@@ -102,8 +102,7 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
 
     def _due(self) -> list[tuple[FlatParams, Group]]:
         """Return the parameters with a gradient whose next step needs an estimate, and their options."""
-        moving = self.moving(lambda p: p.grad is not None)
-        return [(flat, group) for flat, group in moving if flat.t % group["update_period"] == 0]
+        return [(flat, group) for flat, group in self.moving() if flat.t % group["update_period"] == 0]
 
 
 class AdaHessian(HessianDiagonal, decoupled_decay=True):

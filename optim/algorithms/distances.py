@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from optim.algorithms.adam import AdamVariant
-from optim.decay import descent_direction
-from optim.optimizer import Optimizer, Terms, Update
+from optim.optimizer import Optimizer, Terms, Update, descent_direction
 from optim.options import Betas, Fraction, NonNegative, Positive
 from optim.typing import Array, Data, Group, State
 

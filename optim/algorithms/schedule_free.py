@@ -36,9 +36,9 @@ class ScheduleFree(Optimizer, shared={"train_mode": True}):
                 continue
             beta = group["momentum"] if "momentum" in group else group["betas"][0]  # the weight of x in y
             for flat in flats:
-                p, after = flat.read(), flat.output()
-                for block, (z, *_) in zip(flat.blocks, self.initialized(flat, group), strict=True):
-                    after[block] = formula(p[block], z, beta)
+                states, after = self.initialized(flat, group), flat.pieces(flat.output())
+                for p, out, (z, *_) in zip(flat.pieces(flat.read()), after, states, strict=True):
+                    out[...] = formula(p, z, beta)
                 flat.write()
             group["train_mode"] = train_mode
 

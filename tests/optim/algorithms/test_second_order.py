@@ -94,7 +94,7 @@ def test_estimates_average_to_the_diagonal_of_the_hessian(name):
     for seed in range(400):
         optimizer = getattr(optim, name)([p], seed=seed)
         optimizer.estimate(product)
-        found.append(optimizer.state_dict()["state"].get(0, {}).get("d", optimizer.find(p)[0].states[0][-1]))
+        found.append(optimizer.state_dict()["state"].get(0, {}).get("d", optimizer._flat[0][0].states[0][-1]))
     error = np.std(found, axis=0) / np.sqrt(len(found))
     assert np.all(abs(np.mean(found, axis=0) - exact) <= 4 * error + 1e-12)
 
