@@ -11,13 +11,12 @@ from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
 from .algorithms.curvature import AdaHessian, Sophia
 from .algorithms.distances import MADGRAD, DAdaptAdam, DoG, DoWG, Prodigy
 from .algorithms.layerwise import LAMB, LARS, SGDP, AdamP, NovoGrad
-from .algorithms.lbfgs import LBFGS
 from .algorithms.matrix import Adafactor, Muon
 from .algorithms.mixed_momentum import PID, QHM, AdEMAMix, AggMo, GrokfastAdamW, QHAdam
 from .algorithms.preconditioned import SM3, SOAP, PSGDKron, Shampoo
 from .algorithms.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from .algorithms.sgd import ASGD, SGD, Lion, Momentum, Rprop, Signum
-from .algorithms.whole_batch import LevenbergMarquardt, NewtonCG
+from .algorithms.whole_batch import LBFGS, LevenbergMarquardt, NewtonCG
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer

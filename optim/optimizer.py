@@ -100,7 +100,7 @@ class Optimizer(Options):
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         self.defaults: dict[str, Any] = self.collect(args, options)
-        self.skip_nonfinite = self.defaults.pop("skip_nonfinite")
+        self.skip_nonfinite = self.defaults.pop("skip_nonfinite", False)
         self.param_groups: list[Group] = []
         self.step_count: int = 0
         self.skipped: int = 0

@@ -1,30 +1,125 @@
-"""Methods for whole batches that move all parameters together: `NewtonCG`, `LevenbergMarquardt`, and their base."""
+"""Methods for whole batches that move all parameters together: `LBFGS`, `NewtonCG`, `LevenbergMarquardt`."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from optim.checks import closure_pair, loss_of, nonfinite, require_closure, require_keys
+from optim.checks import closure_pair, loss_of, require_closure, require_keys
 from optim.flat_params import like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Positive
 from optim.trace import Trace
 from optim.typing import Array, Closure, Data, Group, Parameter, Params, StateDict
 
-from .line_search import Point, strong_wolfe
-
 Evaluation = tuple[float, Array, Any]  # the value of the loss, its gradient, and a product with derivatives
 Evaluate = Callable[[], Evaluation]
 
 
-class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
+class Point(NamedTuple):
+    """A point on the line: distance, value of the function, its gradient, and its slope along the line."""
+
+    t: float
+    f: float
+    g: Array
+    slope: float
+
+
+def cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
+    """Return the minimizer of the cubic through two points with their slopes, clipped to two bounds.
+
+    Nocedal & Wright 2006, "Numerical Optimization", equation 3.59; the midpoint of the bounds if there is no minimum.
+    """
+    if a.t > b.t:
+        a, b = b, a
+    if a.t == b.t:
+        return (low + high) / 2
+    d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.t - b.t)
+    square = d1**2 - a.slope * b.slope
+    if not square >= 0:
+        return (low + high) / 2
+    d2 = math.sqrt(square)
+    width = b.slope - a.slope + 2 * d2
+    if width == 0:
+        return (low + high) / 2
+    return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / width), low), high)
+
+
+def strong_wolfe(
+    evaluate: Callable[[float], Point], start: Point, t: float, reach: float, limit: int, tolerance: float,
+    c1: float = 1e-4, c2: float = 0.9,
+) -> tuple[Point, int]:  # fmt: skip
+    """Return a point that satisfies the strong Wolfe conditions, and the number of evaluations.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Maps a distance along the line to a `Point`.
+    start : Point
+        At distance 0, with a negative slope.
+    t : float
+        First distance to try.
+    reach : float
+        Largest element of the direction; an interval is not divided further if the product is below `tolerance`.
+    limit : int
+        Maximum number of evaluations after the first.
+    c1, c2 : float
+        ``f(t) <= f(0) + c1 * t * f'(0)`` and ``|f'(t)| <= c2 * |f'(0)|``: Nocedal & Wright 2006, equation 3.7.
+
+    Notes
+    -----
+    Nocedal & Wright 2006, Algorithms 3.5 and 3.6, as in PyTorch.
+    """
+
+    def enough(p: Point) -> bool:
+        return p.f <= start.f + c1 * p.t * start.slope
+
+    def flat(p: Point) -> bool:
+        return abs(p.slope) <= -c2 * start.slope
+
+    before, point, used = start, evaluate(t), 0
+    while used < limit:
+        if not enough(point) or (used > 1 and point.f >= before.f):
+            break
+        if flat(point):
+            return point, used + 1
+        if point.slope >= 0:
+            break
+        nearest, farthest = point.t + 0.01 * (point.t - before.t), point.t * 10
+        before, point = point, evaluate(cubic_minimum(before, point, nearest, farthest))
+        used += 1
+    if used == limit:
+        before = start
+    low, high = (before, point) if before.f <= point.f else (point, before)
+    narrow, is_slow = tolerance / max(reach, 1e-300), False
+    while used < limit and abs(high.t - low.t) >= narrow:  # Algorithm 3.6: the interval contains such a point
+        left, right = min(low.t, high.t), max(low.t, high.t)
+        t = cubic_minimum(low, high, left, right)
+        margin = 0.1 * (right - left)
+        is_near = min(right - t, t - left) < margin
+        if is_near and (is_slow or not left < t < right):  # near an end again: a tenth of the interval away from it
+            t = right - margin if abs(t - right) < abs(t - left) else left + margin
+            is_near = False
+        is_slow = is_near
+        point = evaluate(t)
+        used += 1
+        if not enough(point) or point.f >= low.f:
+            low, high = (low, point) if low.f <= point.f else (point, low)
+        elif flat(point):
+            return point, used + 1
+        else:
+            high = low if point.slope * (high.t - low.t) >= 0 else high
+            low = point
+    return low, used + 1
+
+
+class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), needs_closure=True):
     """Base class of optimizers that move all parameters as one vector; a subclass defines `_descend`."""
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
-        self.memory: StateDict = {}
+        self.memory: StateDict = self._empty_memory()
 
     def check_group(self, group: Group) -> None:
         """Raise ValueError if there is another group: the direction depends on all parameters."""
@@ -47,8 +142,7 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
             The loss that the closure computed first.
         """
         closure = require_closure(self, closure)
-        before, losses = self._read(), list[Any]()
-        memory = dict(self.memory or self._empty_memory(before.size, before.dtype))
+        before, memory, losses = self._read(), dict(self.memory), list[Any]()
 
         def evaluate() -> Evaluation:
             loss, point = self._evaluated(closure())
@@ -56,35 +150,22 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
             return point
 
         try:
-            f, g, product = evaluate()
-            if not self.skip_nonfinite or (np.isfinite(f) and np.isfinite(g).all()):
-                f = self._descend((f, g, product), evaluate, memory)
+            self._descend(evaluate(), evaluate, memory)
         except BaseException:
             self._write(before)
             raise
-        if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all() and np.isfinite(self._read()).all()):
-            self._write(before)
-            self.skip(nonfinite(self.parameters))
-            return losses[0]
         self.memory = memory
         self.step_count: int = self.step_count + 1
         return losses[0]
 
     def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:
-        """Return the loss, and its value and gradient with the sign of a minimization, from a closure's result."""
-        product: Any
+        """Return the loss, and its value, gradient and product, from a closure's result."""
         loss, product = closure_pair(self, found) if self.needs_product else (found, None)
-        sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
-        value = sign * loss_of(self, loss)
-        gradient = self._joined([p.grad for p in self.parameters])
+        value, gradient = loss_of(self, loss), self._joined([p.grad for p in self.parameters])
+        return loss, (value, gradient, lambda v: self._joined(product(self._parts(v))))  # type: ignore[misc]
 
-        def multiplied(v: Array) -> Array:
-            return sign * self._joined(product(self._parts(v)))
-
-        return loss, (value, sign * gradient, multiplied)
-
-    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
-        """Move from the evaluated point by `_write` and `evaluate`, update the memory, and return the last loss."""
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> None:
+        """Move from the evaluated point by `_write` and `evaluate`, and update the memory."""
         raise NotImplementedError
 
     def _searched(
@@ -129,39 +210,145 @@ class WholeBatch(Optimizer, without=("cautious",), needs_closure=True):
     # -- state ---------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> StateDict:
-        """Return a copy of everything needed to continue bit for bit; the memory is the state of parameter 0."""
-        found = super().state_dict()
-        if self.memory:
-            state = {name: a.copy() if isinstance(a, np.ndarray) else a for name, a in self.memory.items()}
-            found["state"] = {0: {"step": self.step_count, **state}}
-        return found
+        """Return a copy of everything needed to continue bit for bit, also what the method remembers: ``'memory'``."""
+        return {**super().state_dict(), "memory": {name: np.array(value) for name, value in self.memory.items()}}
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
-        owner = type(self).__name__
-        require_keys(state_dict, owner, "state", "param_groups")
-        state = state_dict["state"]
-        given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
-        memory: StateDict = {}
-        if given:
-            x = self._read()
-            require_keys(given, owner, *self._empty_memory(0, x.dtype))
-            for name, initial in self._empty_memory(x.size, x.dtype).items():
-                value = np.array(given[name], np.asarray(initial).dtype)
-                if value.shape[-1:] != np.shape(initial)[-1:]:
-                    raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
-                memory[name] = value if value.ndim else value.item()
-        super().load_state_dict({**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict)
+        owner, memory = type(self).__name__, self._empty_memory()
+        require_keys(state_dict, owner, "memory")
+        require_keys(state_dict["memory"], owner, *memory)
+        for name, initial in memory.items():
+            value, expected = np.array(state_dict["memory"][name], np.asarray(initial).dtype), np.shape(initial)[-1:]
+            if value.shape[-1:] != expected:
+                raise ValueError(f"{name!r} has shape {value.shape} in the state_dict, {expected} here")
+            memory[name] = value if value.ndim else value.item()
+        super().load_state_dict(state_dict)
         self.memory = memory
 
-    @staticmethod
-    def _empty_memory(size: int, dtype: Any) -> StateDict:
-        """Return the memory before the first step, for vectors of a size and dtype."""
+    def _empty_memory(self) -> StateDict:
+        """Return the memory before the first step."""
         return {}
 
     def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Raise TypeError: an update depends on all parameters together."""
         raise TypeError(f"{type(self).__name__} cannot be traced: its direction depends on all parameters together")
+
+
+class LBFGS(WholeBatch):
+    """Quasi-Newton method with limited memory, several steps per call.
+
+    ::
+
+        q = -g;  for s, y from new to old:  a = (s . q) / (y . s);  q -= a * y
+        q *= (y . s) / (y . y);  for s, y from old to new:  q += (a - (y . q) / (y . s)) * s
+        p += t * q                  (t = lr, or the result of the strong Wolfe line search)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters; one group only.
+    lr : float
+        Learning rate, or initial step size of the line search.
+    max_iter, max_eval : int
+        Maximum number of steps and evaluations per call; None means 5/4 of `max_iter` evaluations.
+    tolerance_grad, tolerance_change : float
+        Stop if all elements of the gradient, or the changes of loss or parameters, are at most this large.
+    history_size : int
+        Maximum number of pairs (s, y).
+    line_search_fn : {None, 'strong_wolfe'}
+        Method that determines the step size.
+
+    Notes
+    -----
+    Nocedal & Wright 2006, "Numerical Optimization", Algorithm 7.4 (two-loop recursion) and 3.5-3.6 (line search).
+    PyTorch: the same. Keras does not include it; optax ``lbfgs`` takes one step per call, with a zoom line search. A
+    missing gradient counts as 0.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=3.0, grad=None)
+    >>> def closure():
+    ...     p.grad = 2 * (p.data - 1)
+    ...     return (p.data - 1) ** 2
+    >>> LBFGS([p], line_search_fn="strong_wolfe").step(closure)
+    4.0
+    >>> round(p.data, 9)
+    1.0
+    """
+
+    lr: NonNegative = 1.0
+    max_iter: Count = 20
+    max_eval: Annotated[int, "[1, inf)"] | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+    history_size: Count = 100
+    line_search_fn: Literal["strong_wolfe"] | None = None
+
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> None:
+        """Take up to `max_iter` steps until a stopping criterion is met."""
+        o = self.param_groups[0]
+        f, g, _ = start
+        if g.shape != memory["d"].shape:
+            raise ValueError(
+                f"LBFGS has steps of {memory['d'].size} values and parameters of {g.size}, because data were replaced "
+                "by others of another shape: make a new optimizer"
+            )
+        evaluations, most = 1, o["max_eval"] or o["max_iter"] * 5 // 4
+        done = float(np.max(np.abs(g), initial=0.0)) <= o["tolerance_grad"]
+        for iteration in range(1, o["max_iter"] + 1):
+            if done:
+                break
+            d, t = self._direction(g, memory, o)
+            memory.update(d=d, t=t, previous_gradient=g)
+            previous = f
+            if float(g @ d) > -o["tolerance_change"]:
+                break
+            if o["line_search_fn"]:
+                limit = most - evaluations
+                point, used = self._searched((f, g, None), d, t, evaluate, limit, o["tolerance_change"])
+                evaluations += used
+                memory["t"], f, g = point.t, point.f, point.g
+            else:
+                self._write(self._read() + t * d)
+                if iteration == o["max_iter"]:
+                    break
+                f, g, _ = evaluate()
+                evaluations += 1
+            done = (
+                float(np.max(np.abs(g))) <= o["tolerance_grad"]
+                or evaluations >= most
+                or float(np.max(np.abs(memory["t"] * d))) <= o["tolerance_change"]
+                or abs(f - previous) < o["tolerance_change"]
+            )
+
+    def _direction(self, g: Array, memory: StateDict, o: Group) -> tuple[Array, float]:
+        """Return the quasi-Newton direction and the initial step size, after storing the last pair (s, y)."""
+        memory["n"] += 1
+        if memory["n"] == 1:
+            return -g, min(1.0, 1.0 / float(np.abs(g).sum())) * o["lr"]
+        y, s = g - memory["previous_gradient"], memory["t"] * memory["d"]
+        curvature = float(y @ s)
+        if curvature > 1e-10:
+            for name, new in (("directions", y), ("steps", s)):
+                memory[name] = np.vstack([memory[name], new])[-o["history_size"] :]
+            memory["scale"] = curvature / float(y @ y)
+        pairs = [(y, s, 1.0 / float(y @ s)) for y, s in zip(memory["directions"], memory["steps"], strict=True)]
+        q, weights = -g, []
+        for y, s, r in reversed(pairs):
+            weights.append(float(s @ q) * r)
+            q = q - weights[-1] * y
+        q = q * memory["scale"]
+        for y, s, r in pairs:
+            q = q + (weights.pop() - float(y @ q) * r) * s
+        return q, o["lr"]
+
+    def _empty_memory(self) -> StateDict:
+        x = self._read()
+        vectors = {"d": np.zeros_like(x), "previous_gradient": np.zeros_like(x)}
+        pairs = dict.fromkeys(("directions", "steps"), np.zeros((0, x.size), x.dtype))
+        return {"n": 0, "t": 0.0, "scale": 1.0, **vectors, **pairs}
 
 
 class NewtonCG(WholeBatch, needs_product="hessian"):
@@ -213,13 +400,11 @@ class NewtonCG(WholeBatch, needs_product="hessian"):
     max_cg: Count = 100
     max_eval: Count = 20
 
-    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
-        """Take one step, and return the loss after it."""
-        o = self.param_groups[0]
-        f, g, product = start
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> None:
+        o, (_, g, product) = self.param_groups[0], start
         norm = float(np.linalg.norm(g))
         if norm == 0:
-            return f
+            return
         z, r, d = np.zeros_like(g), g, -g
         for j in range(o["max_cg"]):
             bent = product(d)
@@ -232,11 +417,10 @@ class NewtonCG(WholeBatch, needs_product="hessian"):
             if np.linalg.norm(r) < min(0.5, math.sqrt(norm)) * norm:
                 break
             d = -r + float(r @ r) / float(before @ before) * d
-        point, _ = self._searched(start, z, o["lr"], evaluate, o["max_eval"], 1e-12)
-        return point.f
+        self._searched(start, z, o["lr"], evaluate, o["max_eval"], 1e-12)
 
 
-class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacobian"):
+class LevenbergMarquardt(WholeBatch, needs_product="jacobian"):
     """Least squares: Gauss-Newton steps, damped so that each decreases the sum of squares.
 
     ::
@@ -293,24 +477,21 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
         loss = 0.5 * float(np.sum(r * r))
         return loss, (loss, r.ravel(), lambda u: self._joined(pullback(u.reshape(r.shape))))
 
-    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> float:
-        """Take one step that decreases the sum of squares, and return half the sum."""
+    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> None:
         o, x = self.param_groups[0], self._read()
         f, r, pullback = start
         if not math.isfinite(f):
-            return f
+            return
         rows = [pullback(np.eye(1, len(r), k)[0]) for k in range(len(r))]
         jacobian = np.array(rows, dtype=float).reshape(len(r), len(x))
         gram, g = jacobian.T @ jacobian, jacobian.T @ r
         if not (np.isfinite(gram).all() and np.isfinite(g).all()):
-            if self.skip_nonfinite:
-                return math.nan
             raise FloatingPointError(
                 "LevenbergMarquardt cannot step where the Jacobian of the residuals, or its square, contains nan or "
-                "inf: scale inputs and residuals, or pass skip_nonfinite=True to skip such steps"
+                "inf: scale inputs and residuals"
             )
         if not g.any():
-            return f
+            return
         mu, nu = memory["mu"] or o["damping"] * float(np.max(np.diag(gram))), memory["nu"]
         for _ in range(o["max_eval"]):
             h = -o["lr"] * np.linalg.solve(gram + mu * np.eye(len(g)), g)
@@ -322,15 +503,12 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
                 value, _, _ = evaluate()
             if (rho := (f - value) / predicted) > 0:
                 memory.update(mu=mu * max(1 / 3, 1 - (2 * rho - 1) ** 3), nu=2.0)
-                return value
+                return
             mu, nu = mu * nu, nu * 2
         else:
             if math.isfinite(mu):
                 memory.update(mu=mu, nu=nu)
         self._write(x)
-        return f
 
-    @staticmethod
-    def _empty_memory(size: int, dtype: Any) -> StateDict:
-        """Return the memory before the first step."""
+    def _empty_memory(self) -> StateDict:
         return {"mu": 0.0, "nu": 2.0}

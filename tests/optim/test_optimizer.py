@@ -10,7 +10,7 @@ from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
-from optim.algorithms.line_search import Point, cubic_minimum
+from optim.algorithms.whole_batch import Point, cubic_minimum
 
 
 def one(name="", data=1.0, grad=0.5):
@@ -607,8 +607,8 @@ def test_lbfgs_raises_for_a_second_group_and_for_an_unsuitable_state():
         (lambda s: s.pop("t"), "has no 't'"),
         (lambda s: s.update(d=np.ones(5)), r"'d' has shape \(5,\).*\(2,\)"),
     ):
-        bad = {**good, "state": {0: dict(good["state"][0])}}
-        change(bad["state"][0])
+        bad = {**good, "memory": dict(good["memory"])}
+        change(bad["memory"])
         with pytest.raises(ValueError, match=says):
             optimizer.load_state_dict(bad)
         assert repr(optimizer.state_dict()) == before
