@@ -5,17 +5,13 @@ from typing import TYPE_CHECKING
 
 from . import lr_scheduler
 from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
-from .algorithms.adam import MARS, Adam, AdamW, StableAdamW
-from .algorithms.adam_bounded import ADOPT, AdaBound, AdaMod, Adan, LaProp
-from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .algorithms.adam import AdaBelief, Adam, Adamax, AdamW, NAdam, RAdam, StableAdamW, Yogi
+from .algorithms.adam_variants import ADOPT, MARS, AdaBound, AdaMod, Adan, AdEMAMix, GrokfastAdamW, LaProp, QHAdam
 from .algorithms.curvature import AdaHessian, Sophia
-from .algorithms.distances import MADGRAD, DAdaptAdam, DoG, DoWG, Prodigy
 from .algorithms.layerwise import LAMB, LARS, SGDP, AdamP, NovoGrad
-from .algorithms.matrix import Adafactor, Muon
-from .algorithms.mixed_momentum import PID, QHM, AdEMAMix, AggMo, GrokfastAdamW, QHAdam
-from .algorithms.preconditioned import SM3, SOAP, PSGDKron, Shampoo
-from .algorithms.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
-from .algorithms.sgd import ASGD, SGD, Lion, Momentum, Rprop, Signum
+from .algorithms.matrix import SM3, SOAP, Adafactor, Muon, PSGDKron, Shampoo
+from .algorithms.parameter_free import MADGRAD, DAdaptAdam, DoG, DoWG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from .algorithms.sgd import ASGD, PID, QHM, SGD, AggMo, Lion, Momentum, Rprop, Signum
 from .algorithms.whole_batch import LBFGS, LevenbergMarquardt, NewtonCG
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn

@@ -122,67 +122,50 @@ def as_groups(params: object, owner: str) -> list[Group]:
 
 def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:
     """Return a complete group: a list of checked parameters, and options with defaults filled in."""
-    owner = f"{type(optimizer).__name__}, group {len(optimizer.param_groups)}"
+    place = len(optimizer.param_groups)
+    owner = f"{type(optimizer).__name__}, group {place}"
     if not isinstance(group, Mapping):
         raise TypeError(f"{owner} must be a dict such as {{'params': [...], 'lr': 0.1}}, got {type(group).__name__}")
     if "params" not in group:
         raise ValueError(f"{owner} has no 'params'; its keys are {', '.join(map(repr, group)) or 'none'}")
-    options = {name: value for name, value in group.items() if name != "params"}
-    checked = checked_options(optimizer, options, owner)
-    names, parameters = _named(owner, group["params"])
-    _check_members(optimizer, owner, parameters)
-    unique = list({id(p): i for i, p in reversed(list(enumerate(parameters)))}.values())[::-1]
-    if len(unique) < len(parameters):
-        twice = sorted(set(range(len(parameters))) - set(unique))
-        warnings.warn(
-            f"{owner} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once", stacklevel=4
-        )
-    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.shared, **checked}
-    if names:
-        entries["param_names"] = [names[i] for i in unique]
+    options = checked_options(optimizer, {name: value for name, value in group.items() if name != "params"}, owner)
+    given = group["params"]
+    members = as_groups([given] if is_parameter(given) else given, owner)[0]["params"]
+    if all(isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str) for entry in members):
+        options["param_names"], members = [name for name, _ in members], [p for _, p in members]
+    owners = {id(p): i for i, other in enumerate(optimizer.param_groups) for p in other["params"]}
+    for i, p in enumerate(members):
+        _check_member(owner, p, i)
+        if id(p) in owners:
+            raise ValueError(f"{owner}: {label(p, i)} is in group {owners[id(p)]} already; list it once")
+        owners[id(p)] = place
+    entries = {"params": members, **optimizer.defaults, **optimizer.shared, **options}
     optimizer.check_group(entries)
     return entries
 
 
 def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> Group:
     """Return the checked options of one group; raise ValueError for an unknown name."""
+    beside = {name: value for name, value in given.items() if name in (*SCHEDULE_KEYS, *optimizer.shared)}
     known = [name for name in optimizer.options if name != "skip_nonfinite"]
-    beside = (*SCHEDULE_KEYS, *optimizer.shared)
-    for name in given:
-        if name not in known and name not in beside:
-            raise ValueError(f"{owner} has an unknown key {name!r}: {suggestion(name, [*known, 'params'])}")
-    own = optimizer.checked_options({n: v for n, v in given.items() if n in known}, owner)
-    return {**own, **{name: value for name, value in given.items() if name in beside}}
+    if unknown := [name for name in given if name not in known and name not in beside]:
+        raise ValueError(f"{owner} has an unknown key {unknown[0]!r}: {suggestion(unknown[0], [*known, 'params'])}")
+    own = {name: value for name, value in given.items() if name in known}
+    return {**optimizer.checked_options(own, owner), **beside}
 
 
-def _named(owner: str, params: object) -> tuple[list[str], list[Parameter]]:
-    """Return names, if (name, parameter) pairs were given, and parameters."""
-    (group,) = as_groups([params] if is_parameter(params) else params, owner)
-    entries = group["params"]
-    pairs = [isinstance(e, tuple) and len(e) == 2 and isinstance(e[0], str) for e in entries]
-    if all(pairs):
-        return [name for name, _ in entries], [p for _, p in entries]
-    if any(pairs):
-        raise ValueError(f"{owner} mixes (name, parameter) pairs and bare parameters: name all of them or none")
-    return [], entries
-
-
-def _check_members(optimizer: Any, owner: str, parameters: list[Parameter]) -> None:
-    """Raise an error unless every parameter is a float leaf that belongs to no other group."""
-    elsewhere = {id(p): i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-    for i, p in enumerate(parameters):
-        if not is_parameter(p):
-            cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
-            raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
-        if (op := getattr(p, "op", None)) is not None:
-            raise ValueError(
-                f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(op, 'name', op)}, so an update "
-                "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
-            )
-        if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
-            raise TypeError(f"{owner}: {label(p, i)} has dtype {p.data.dtype}; parameters must be floating-point")
-        if id(p) in elsewhere:
-            raise ValueError(f"{owner}: {label(p, i)} is in group {elsewhere[id(p)]} already; add it to one group only")
+def _check_member(owner: str, p: Any, i: int) -> None:
+    """Raise an error unless a parameter is a float leaf."""
+    if not is_parameter(p):
+        cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
+        raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
+    if (op := getattr(p, "op", None)) is not None:
+        raise ValueError(
+            f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(op, 'name', op)}, so an update "
+            "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
+        )
+    if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
+        raise TypeError(f"{owner}: {label(p, i)} has dtype {p.data.dtype}; parameters must be floating-point")
 
 
 @contextlib.contextmanager

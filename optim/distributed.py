@@ -41,7 +41,7 @@ import numpy as np
 
 from optim.algorithms.wrappers import Wrapper
 from optim.checks import loss_of
-from optim.flat_params import check_gradient, label, raw_gradient
+from optim.flat_params import check_gradient, label, like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.typing import Array, Closure, Comm, Data, Parameter, StateDict
 
@@ -168,14 +168,10 @@ def checked_comm(comm: Comm) -> Comm:
     --------
     >>> checked_comm(None)
     Traceback (most recent call last):
-    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), got None, ...
+    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), got None
     """
-    lacking = [name for name in NEEDED if not hasattr(comm, name)]
-    if lacking or isinstance(comm, type):
-        raise TypeError(
-            f"comm must be a communicator of mpi4py, such as optim.distributed.world(), got {comm!r:.60}, which has "
-            f"no {lacking[0] if lacking else 'instance'}"
-        )
+    if isinstance(comm, type) or not all(hasattr(comm, name) for name in NEEDED):
+        raise TypeError(f"comm must be a communicator of mpi4py, such as optim.distributed.world(), got {comm!r:.60}")
     return comm
 
 
@@ -200,7 +196,7 @@ def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
     comm : communicator
         Communicator of the ranks to compare; all of them must call.
     facts : sequence of (str, object)
-        Description and value of each fact; values are compared by ``repr``.
+        Description and value of each fact; values are compared as text.
     advice : str
         Advice appended to the message.
 
@@ -214,28 +210,18 @@ def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
     >>> from optim.distributed import Alone
     >>> agree(Alone(), [("the batch size", 32)])
     """
-    gathered = comm.allgather([(name, _text(value)) for name, value in facts])
-    for rows in itertools.zip_longest(*gathered, fillvalue=("the facts", "none")):
+    # Without memory addresses, which differ between ranks.
+    texts = [(name, re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))) for name, value in facts]
+    for rows in itertools.zip_longest(*comm.allgather(texts), fillvalue=("the facts", "none")):
         for rank, (name, value) in enumerate(rows):
             if (name, value) != rows[0]:
-                shown, theirs = _apart(rows[0][1], value)
+                same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(value, rows[0][1], strict=False))
+                begin = max(len([*same]) - 60, 0)
+                theirs, ours = (text[begin : begin + 120] for text in (value, rows[0][1]))
                 raise ValueError(
-                    f"rank {rank} differs from rank 0 in {name}: {theirs} on rank {rank}, {shown} on rank 0"
+                    f"rank {rank} differs from rank 0 in {name}: {theirs} on rank {rank}, {ours} on rank 0"
                     f"{'; ' if advice else ''}{advice}"
                 )
-
-
-def _text(value: object) -> str:
-    """Return a value as text, without memory addresses, which differ between ranks."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else repr(value))
-
-
-def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
-    """Return two texts, shortened to the surroundings of their first difference."""
-    common = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    begin = max(common - most // 2, 0) if max(len(a), len(b)) > most else 0
-    dots = "..." if begin else ""
-    return dots + a[begin : begin + most], dots + b[begin : begin + most]
 
 
 def facts_of(optimizer: Any) -> list[Fact]:
@@ -265,13 +251,9 @@ def facts_of(optimizer: Any) -> list[Fact]:
     groups = optimizer.param_groups
     facts: list[Fact] = [("the optimizer", " of ".join(kinds))]
     facts += [("the lengths of the optimizer's groups", [len(group["params"]) for group in groups])]
-    place = 0
-    for group in groups:
-        for p in group["params"]:
-            data = p.data
-            what = (data.shape, data.dtype.name) if isinstance(data, np.ndarray) else type(data).__name__
-            facts.append((f"shape and type of {label(p, place)} of the optimizer", what))
-            place += 1
+    for i, p in enumerate(optimizer.parameters):
+        what = type(p.data).__name__, np.shape(p.data), np.asarray(p.data).dtype.name
+        facts.append((f"shape and type of {label(p, i)} of the optimizer", what))
     for i, group in enumerate(groups):
         options = {k: v for k, v in group.items() if k not in ("params", "param_names")}
         facts += [(f"{k!r} of the optimizer's group {i}", v) for k, v in options.items()]
@@ -333,16 +315,13 @@ def broadcast(
 
 
 def _difference(named: tuple[str, Data], theirs: Array) -> str:
-    """Return a description of the first difference to rank 0's array; empty if they are equal."""
+    """Return a description of the first difference to rank 0's array; empty if all bits are equal."""
     name, ours = named[0], np.asarray(named[1])
-    if ours.tobytes() == theirs.tobytes():
+    differ = np.flatnonzero(np.frombuffer(ours.tobytes(), np.uint8) != np.frombuffer(theirs.tobytes(), np.uint8))
+    if not len(differ):
         return ""
-    apart = np.argwhere(np.atleast_1d((ours != theirs) & ~((ours != ours) & (theirs != theirs))))
-    if not len(apart):  # nan with different bits, or -0.0 and 0.0
-        return f"the bits of {name}"
-    at = tuple(int(i) for i in apart[0])[: ours.ndim]
-    where = f", first at {list(at)}" if at else ""
-    return f"{name}{where}: {ours[at]} there, {theirs[at]} on rank 0"
+    at = tuple(map(int, np.unravel_index(differ[0] // ours.itemsize, ours.shape)))
+    return f"{name}{f', first at {list(at)}' if at else ''}: {ours[at]} there, {theirs[at]} on rank 0"
 
 
 class GradientSum:
@@ -382,10 +361,6 @@ class GradientSum:
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
-        # The gradient of a float is a float, that of an array has its dtype.
-        self.dtypes: list[np.dtype[Any] | None] = [
-            p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
-        ]
         self.ends: list[int] = [0, *itertools.accumulate(a.size for a in arrays)]
 
     def __call__(
@@ -416,11 +391,11 @@ class GradientSum:
         ValueError
             If a gradient has another shape than its parameter.
         """
-        grads = [self._gradient(i) for i in range(len(self.parameters))]
-        parts = [
-            np.zeros(shape, self.kind) if g is None else g * rows if weigh else g
-            for g, shape in zip(grads, self.shapes, strict=True)
-        ]
+        grads, parts = [raw_gradient(p.grad) for p in self.parameters], []
+        for i, (p, g, shape) in enumerate(zip(self.parameters, grads, self.shapes, strict=True)):
+            if g is not None:
+                check_gradient(g, shape, label(p, i))
+            parts.append(np.zeros(shape, self.kind) if g is None else g * rows if weigh else g)
         send = np.concatenate([*parts, [g is not None for g in grads], [rows, *beside]], None, dtype=self.kind)
         flat = np.empty_like(send)
         self.comm.Allreduce(send, flat)
@@ -429,18 +404,9 @@ class GradientSum:
         if divide and total > 0:
             summed /= total
         places = itertools.starmap(slice, itertools.pairwise(self.ends))
-        for p, there, at, shape, kind in zip(self.parameters, present, places, self.shapes, self.dtypes, strict=True):
-            g = float(summed[at][0]) if kind is None else summed[at].reshape(shape).astype(kind, copy=False)
-            p.grad = g if there else None
+        for p, there, at, shape in zip(self.parameters, present, places, self.shapes, strict=True):
+            p.grad = like(summed[at].reshape(shape), p.data) if there else None
         return total, others
-
-    def _gradient(self, i: int) -> Data:
-        """Return the gradient of a parameter; raise ValueError if it has another shape than its parameter."""
-        p, shape = self.parameters[i], self.shapes[i]
-        g = raw_gradient(p.grad)
-        if g is not None:
-            check_gradient(g, shape, label(p, i))
-        return g
 
 
 class DistributedOptimizer(Wrapper):

@@ -48,18 +48,15 @@ def suggestion(word: object, known: Iterable[str]) -> str:
 
 def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf, inf)") -> Any:
     """Return an option as plain Python data if it satisfies its annotation; raise an error otherwise."""
-    kind: Any = get_origin(hint)
-    if kind is Annotated:
+    if get_origin(hint) is Annotated:
         hint, interval = get_args(hint)
-        kind = get_origin(hint)
+    kind: Any = get_origin(hint)
     inner = get_args(hint)
     if kind in (Union, UnionType):
         if value is None and NoneType in inner:
             return None
-        several = [h for h in inner if get_origin(h) is list]
-        if several and isinstance(value, (list, tuple)):
-            return checked(where, name, value, several[0], interval)
-        return checked(where, name, value, inner[0], interval)
+        lists = [h for h in inner if get_origin(h) is list and isinstance(value, (list, tuple))]
+        return checked(where, name, value, (lists or inner)[0], interval)
     if kind is Literal:
         if value not in inner:
             raise ValueError(f"{where}: {name} must be one of {', '.join(map(repr, inner))}, got {value!r}")
@@ -68,16 +65,14 @@ def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf
         if not callable(value):
             raise TypeError(f"{where}: {name} must be a function such as lambda t: 0.95**t, got {value!r}")
         return value
-    if kind is list:
-        return [checked(where, f"{name}[{i}]", item, inner[0], interval) for i, item in enumerate(value)]
-    if kind is tuple:
-        if not isinstance(value, (tuple, list)) or len(value) != len(inner):
-            message = f"{where}: {name} must be {len(inner)} values in {interval}, got {value!r}"
-            raise (ValueError if isinstance(value, (tuple, list)) else TypeError)(message)
-        return tuple(
-            checked(where, f"{name}[{i}]", item, h, interval)
-            for i, (item, h) in enumerate(zip(value, inner, strict=True))
-        )
+    if kind is tuple and (not isinstance(value, (tuple, list)) or len(value) != len(inner)):
+        error = ValueError if isinstance(value, (tuple, list)) else TypeError
+        raise error(f"{where}: {name} must be {len(inner)} values in {interval}, got {value!r}")
+    if kind in (list, tuple):
+        items = list(value)
+        hints = inner if kind is tuple else inner * len(items)
+        pairs = enumerate(zip(items, hints, strict=True))
+        return kind(checked(where, f"{name}[{i}]", item, h, interval) for i, (item, h) in pairs)
     return _checked_scalar(where, name, value, hint, interval)
 
 
@@ -89,10 +84,10 @@ def _checked_scalar(where: str, name: str, value: Any, hint: Any, interval: str)
     if isinstance(value, bool) or not isinstance(value, Integral if hint is int else Real):
         kind = "an integer" if hint is int else "a number"
         raise TypeError(f"{where}: {name} must be {kind} in {interval}, got {value!r} ({type(value).__name__})")
-    low, high = (float(end) for end in interval[1:-1].split(","))
+    low, high = map(float, interval[1:-1].split(","))
     x = float(value)
-    above, below = x >= low if interval[0] == "[" else x > low, x <= high if interval[-1] == "]" else x < high
-    if not (above and below):  # nan is outside of every interval
+    is_end = (x == low and interval[0] == "[") or (x == high and interval[-1] == "]")
+    if not (low < x < high or is_end):  # nan is outside of every interval
         raise ValueError(f"{where}: {name} must be in {interval}, got {value!r}")
     return hint(value)
 

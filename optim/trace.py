@@ -23,7 +23,7 @@ class Term(NamedTuple):
 
     name: str
     formula: str
-    value: Data
+    value: float
 
 
 class Trace(list[Term]):
@@ -43,19 +43,13 @@ class Trace(list[Term]):
         return values[-1]
 
     def __str__(self) -> str:
-        shown = [(name, _short(value), formula) for name, formula, value in self]
+        shown = [(name, f"{value:.6g}", formula) for name, formula, value in self]
         widths = [max(len(row[i]) for row in shown) for i in (0, 1)]
         lines = [f"  {name:<{widths[0]}} = {value:<{widths[1]}}  {formula}".rstrip() for name, value, formula in shown]
         return "\n".join([self.title, *lines])
 
     def __repr__(self) -> str:
         return f"<{self.title}: {len(self)} terms>"
-
-
-def _short(value: Data) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_short, value))})"
-    return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
 def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, ...]) -> Trace:

@@ -58,12 +58,11 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
                 self._refused = refused
                 return
         for flat, group in due:
-            self.initialized(flat, group)
-            states = flat.member_states(self.state_names)
-            for state, p in zip(states, flat.members, strict=True):
-                d = np.asarray(-found[id(p)] if group["maximize"] else found[id(p)], dtype=flat.dtype)
-                state[self.state_names[-1]] = block_means(d, group.get("block_size", 1))
-            flat.set_states(states, self.state_names)
+            sign, size = -1.0 if group["maximize"] else 1.0, group.get("block_size", 1)
+            means = [block_means(np.asarray(sign * found[id(p)]), size) for p in flat.members]
+            pieces = flat.pieces(np.concatenate(flat.transposed(means), axis=None, dtype=flat.dtype))
+            states = zip(self.initialized(flat, group), pieces, strict=True)
+            flat.states = [(*state[:-1], piece) for state, piece in states]
         self._refused = []
 
     def step(self, closure: Closure | None = None) -> Any:

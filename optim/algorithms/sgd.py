@@ -1,11 +1,11 @@
-"""Gradient descent with momentum, by sign, and averaged: `SGD`, `Momentum`, `Signum`, `Lion`, `Rprop`, `ASGD`."""
+"""Gradient descent and momentum: `SGD`, `Momentum`, `QHM`, `AggMo`, `PID`, `Signum`, `Lion`, `Rprop`, `ASGD`."""
 
 from typing import Annotated
 
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
-from optim.options import Betas, Fraction, NonNegative, Number
+from optim.options import Betas, Fraction, NonNegative, Number, ThreeBetas
 from optim.typing import Array, Group, State
 
 
@@ -112,6 +112,146 @@ class Momentum(Optimizer):
         """Return the update and the new state."""
         v = beta * v + (1 - beta) * g
         return lr * v, (v,)
+
+
+class QHM(Optimizer):
+    """Quasi-hyperbolic momentum, a mean of the gradient and of its running average.
+
+    ::
+
+        m = momentum * m + (1 - momentum) * g
+        p -= lr * ((1 - nu) * g + nu * m)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum : float
+        Decay rate of the average.
+    nu : float
+        Weight of the average; 0 gives plain SGD, 1 `Momentum`.
+    weight_decay : float
+        L2 regularization, added to the gradient.
+
+    Notes
+    -----
+    Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", equations 3 and 4. PyTorch, Keras and
+    optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> QHM([p], lr=0.25, momentum=0.5, nu=0.5).step()
+    >>> round(p.data, 6)
+    -0.5
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Fraction = 0.9
+    nu: Number = 0.7
+    weight_decay: NonNegative = 0.0
+
+    def rule(self, g: Array, m: Array, *, lr: float, momentum: float, nu: float) -> Update:
+        """Return the update and the new state."""
+        m = momentum * m + (1 - momentum) * g
+        return lr * ((1 - nu) * g + nu * m), (m,)
+
+
+class AggMo(Optimizer):
+    """Aggregated momentum, the mean of three velocities with different decay rates.
+
+    ::
+
+        v_i = betas[i] * v_i + g
+        p -= lr * (v_1 + v_2 + v_3) / 3
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the velocities, each in [0, 1).
+    weight_decay : float
+        L2 regularization, added to the gradient.
+
+    Notes
+    -----
+    Lucas, Sun, Zemel & Grosse 2019, "Aggregated Momentum", equation 3 with its recommended decay rates. PyTorch,
+    Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> AggMo([p], lr=0.25).step()
+    >>> round(p.data, 6)
+    -1.0
+    """
+
+    lr: NonNegative = 1e-3
+    betas: ThreeBetas = (0.0, 0.9, 0.99)
+    weight_decay: NonNegative = 0.0
+
+    def rule(self, g: Array, v1: Array, v2: Array, v3: Array, *, lr: float, betas: ThreeBetas) -> Update:
+        """Return the update and the new state."""
+        v1, v2, v3 = betas[0] * v1 + g, betas[1] * v2 + g, betas[2] * v3 + g
+        return lr * (v1 + v2 + v3) / 3, (v1, v2, v3)
+
+
+class PID(Optimizer):
+    """Gradient descent as a controller: the gradient, its sum, and its change, as proportional, integral, derivative.
+
+    ::
+
+        i = momentum * i + g;    d = momentum * d + (1 - momentum) * (g - g_old)       (0 in the first step)
+        p -= lr * (g + integral * i + derivative * d)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum : float
+        Decay rate of i and d.
+    integral, derivative : float
+        Weights of the two terms.
+    weight_decay : float
+        L2 regularization, added to the gradient.
+
+    Notes
+    -----
+    An et al. 2018, "A PID Controller Approach for Stochastic Optimization of Deep Networks", as in the authors' code;
+    the derivative reduces the overshoot of momentum. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> PID([p], lr=0.125, integral=1.0).step()
+    >>> p.data
+    0.5
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Fraction = 0.9
+    integral: NonNegative = 5.0
+    derivative: NonNegative = 10.0
+    weight_decay: NonNegative = 0.0
+
+    def rule(
+        self, g: Array, i: Array, d: Array, g_old: Array | None = None, *,
+        lr: float, momentum: float, integral: float, derivative: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        i = momentum * i + g
+        d = momentum * d if g_old is None else momentum * d + (1 - momentum) * (g - g_old)
+        return lr * (g + integral * i + derivative * d), (i, d, g)
 
 
 class Signum(Optimizer, decoupled_decay=True):

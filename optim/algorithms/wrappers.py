@@ -152,8 +152,9 @@ class Lookahead(Wrapper):
         require_keys(state_dict, "Lookahead", "slow")
         given = state_dict["slow"]
         if not isinstance(given, Mapping) or len(given) != len(self.parameters):
-            found = len(given) if isinstance(given, Mapping) else "no"
-            raise ValueError(f"the state_dict has {found} slow parameters, this Lookahead has {len(self.parameters)}")
+            raise ValueError(
+                f"'slow' in the state_dict must be a dict of {len(self.parameters)} arrays, got {given!r:.60}"
+            )
         slow = [
             checked_array(given.get(i, given.get(str(i))), np.asarray(p.data), f"slow {label(p, i)}")
             for i, p in enumerate(self.parameters)
@@ -183,7 +184,8 @@ class SAM(Wrapper, needs_closure=True):
     Notes
     -----
     Foret, Kleiner, Mobahi & Neyshabur 2021, "Sharpness-Aware Minimization", Algorithm 1; adaptive: Kwon et al. 2021,
-    "ASAM", Algorithm 1. The norm is over all parameters. optax (``contrib.sam``): the same; Keras has a training loop,
+    "ASAM", Algorithm 1. The norm is over all parameters. The inner optimizer must not need a closure itself, as
+    `LBFGS` does. optax (``contrib.sam``): the same; Keras has a training loop,
     ``SharpnessAwareMinimization``; PyTorch does not include it.
 
     Examples
@@ -202,6 +204,14 @@ class SAM(Wrapper, needs_closure=True):
 
     rho: NonNegative = 0.05
     adaptive: bool = False
+
+    def __init__(self, inner: Optimizer, *args: object, **options: object) -> None:
+        super().__init__(inner, *args, **options)
+        if inner.needs_closure:
+            raise TypeError(
+                f"SAM cannot wrap {type(inner).__name__}, whose step evaluates the loss itself, at other points: "
+                f"use {type(inner).__name__} alone, or an optimizer of gradients, such as SAM(SGD(parameters, lr=0.1))"
+            )
 
     def step(self, closure: Closure | None = None) -> Any:
         """Perturb the parameters, compute the gradient there, restore them, and step with the inner optimizer.

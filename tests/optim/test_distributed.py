@@ -279,7 +279,7 @@ def test_the_first_difference_is_reported_and_long_values_are_shortened():
         agree(comm, [("a", 1), ("b", "x" * 500 + str(comm.rank) + "y" * 500), ("c", comm.rank)], "do this")
 
     error = on_ranks(2, work)[0]
-    assert "rank 1 differs from rank 0 in b: ..." in str(error)
+    assert "rank 1 differs from rank 0 in b: xxx" in str(error)
     assert str(error).endswith("; do this")
     assert "x1y" in str(error)
     assert len(str(error)) < 400
@@ -298,7 +298,7 @@ def test_values_are_compared_bit_by_bit():
     def work(comm):
         return broadcast(comm, [("a", np.array([0.0, -0.0 if comm.rank else 0.0]))], repair=False)
 
-    assert "the bits of a" in str(on_ranks(2, work)[0])
+    assert "a, first at [1]: -0.0 there, 0.0 on rank 0" in str(on_ranks(2, work)[0])
     assert on_ranks(2, lambda comm: broadcast(comm, [("a", np.array([math.nan])), ("b", 1.5)])) == [None, None]
 
 
