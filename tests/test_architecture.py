@@ -27,7 +27,7 @@ ORDER = {
         "cli", "__main__",
     ),
     "optim": (
-        "typing", "options", "flat_params", "checks", "averaging", "lr_scheduler", "decay", "trace", "optimizer",
+        "typing", "options", "flat_params", "checks", "averaging", "lr_scheduler", "trace", "optimizer",
         "algorithms", "distributed", "__init__",
     ),
 }  # fmt: skip

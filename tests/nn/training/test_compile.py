@@ -108,15 +108,12 @@ def test_resumed_training_gives_the_bits_of_the_whole_one(tmp_path, compile):
         np.testing.assert_array_equal(array, resumed[1][name], err_msg=name)
 
 
-class PressCtrlCAtRate(lr_scheduler.LRScheduler):
+class PressCtrlCAtRate(lr_scheduler.LRScheduler, curve=lambda t: 1.0 / (1.0 + t)):
     """A schedule that is stepped after every step, and presses Ctrl-C after one of them."""
 
     steps_per_batch = True
 
     at = 0
-
-    def factor(self, t, i):
-        return 1.0 / (1.0 + t)
 
     def step(self):
         super().step()
