@@ -13,11 +13,8 @@ from optim.typing import Data, Group, Parameter, StateDict
 from .flat_params import label, raw_gradient
 from .options import suggestion
 
-SCHEDULE_KEYS = (
-    "param_names", "initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum", "initial_momentum",
-)  # fmt: skip
-"""Keys of a group that schedules and named parameters use, besides the options."""
-
+BESIDE = ("param_names", "initial_lr")
+"""Keys of a group for named parameters and schedules, besides the options."""
 
 DIVERGED = 1e15
 """Parameters of this size end in overflow."""
@@ -146,7 +143,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:
 
 def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> Group:
     """Return the checked options of one group; raise ValueError for an unknown name."""
-    beside = {name: value for name, value in given.items() if name in (*SCHEDULE_KEYS, *optimizer.shared)}
+    beside = {name: value for name, value in given.items() if name in (*BESIDE, *optimizer.shared)}
     known = [name for name in optimizer.options if name != "skip_nonfinite"]
     if unknown := [name for name in given if name not in known and name not in beside]:
         raise ValueError(f"{owner} has an unknown key {unknown[0]!r}: {suggestion(unknown[0], [*known, 'params'])}")

@@ -92,19 +92,6 @@ def _checked_scalar(where: str, name: str, value: Any, hint: Any, interval: str)
     return hint(value)
 
 
-class Signature:
-    """The signature that `help` and editors show of a class whose constructor takes options."""
-
-    def __get__(self, instance: object, owner: type[Options]) -> inspect.Signature:
-        if not owner.__init__.__code__.co_flags & inspect.CO_VARARGS:
-            raise AttributeError("__signature__")  # the constructor lists its arguments itself
-        kinds: dict[str, Any] = dict.fromkeys([owner.first, *owner.options], inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        kinds |= {name: inspect.Parameter.KEYWORD_ONLY for name in KEYWORD_ONLY if name in kinds}
-        return inspect.Signature(
-            [inspect.Parameter(n, kind, default=owner.options.get(n, REQUIRED)) for n, kind in kinds.items()]
-        )
-
-
 @dataclass_transform()
 class Options:
     """Collects the typed class attributes of a subclass into `options` (name to default) and checks values."""
@@ -113,7 +100,9 @@ class Options:
     """Name of the constructor's first argument, which precedes the options."""
     options: ClassVar[dict[str, Any]] = {}
     hints: ClassVar[dict[str, Any]] = {}
-    __signature__: ClassVar[Any] = Signature()
+    signature: ClassVar[inspect.Signature]
+    __signature__: ClassVar[inspect.Signature | None] = None
+    """What `help` and editors show, if the constructor does not list its arguments itself."""
 
     def __init_subclass__(cls, without: tuple[str, ...] = (), **attributes: object) -> None:
         """Collect the options; the keywords of the class statement become class attributes."""
@@ -135,24 +124,25 @@ class Options:
         cls.hints = {**cls.hints, **own}
         for name in own.keys() & cls.__dict__.keys():
             delattr(cls, name)
+        kinds: dict[str, Any] = dict.fromkeys([cls.first, *cls.options], inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        kinds |= {name: inspect.Parameter.KEYWORD_ONLY for name in KEYWORD_ONLY if name in kinds}
+        cls.signature = inspect.Signature(
+            [inspect.Parameter(name, kind, default=cls.options.get(name, REQUIRED)) for name, kind in kinds.items()]
+        )
+        takes_options = cls.__init__.__code__.co_flags & inspect.CO_VARARGS
+        cls.__signature__ = cls.signature if takes_options else None
 
     @classmethod
     def collect(cls, args: tuple[object, ...], given: Mapping[str, object]) -> dict[str, Any]:
         """Return constructor arguments as a complete, checked dictionary of options."""
-        places = [name for name in cls.options if name not in KEYWORD_ONLY]
-        if len(args) > len(places):
-            raise TypeError(f"{cls.__name__} takes at most {len(places)} options by position, got {len(args)}")
-        named = dict(zip(places, args, strict=False))
-        for name in given:
-            if name not in cls.options:
-                raise TypeError(f"{cls.__name__} has no option {name!r}: {suggestion(name, cls.options)}")
-            if name in named:
-                raise TypeError(f"{cls.__name__} got {name!r} twice: by position and by name")
-        found = {**cls.options, **cls.checked_options({**named, **given}, cls.__name__)}
-        missing = [name for name, value in found.items() if value is REQUIRED]
-        if missing:
-            raise TypeError(f"{cls.__name__} needs the option {missing[0]!r}")
-        return found
+        if unknown := [name for name in given if name not in cls.options]:
+            raise TypeError(f"{cls.__name__} has no option {unknown[0]!r}: {suggestion(unknown[0], cls.options)}")
+        try:
+            bound = cls.signature.bind(None, *args, **given).arguments
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+        del bound[cls.first]
+        return {**cls.options, **cls.checked_options(bound, cls.__name__)}
 
     @classmethod
     def checked_options(cls, given: Mapping[str, object], where: str) -> dict[str, Any]:
