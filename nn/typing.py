@@ -37,7 +37,7 @@ Rows: TypeAlias = Sequence[int] | Array  # indices of rows
 Index: TypeAlias = int | slice | Array
 Batch: TypeAlias = Sequence[Operand]  # inputs, and the target last
 Loader: TypeAlias = Iterable[Batch]
-Comm: TypeAlias = Any  # a communicator of mpi4py, or another object with the methods of `optim.typing.Comm`
+Comm: TypeAlias = Any  # a communicator of mpi4py, or another object with the methods of `optim.distributed.Alone`
 
 
 class Indexable(Protocol):

@@ -1,9 +1,6 @@
 """Optimizers and learning-rate schedules, written as the formulas of their papers. Depends on NumPy only."""
 
-import importlib
-from typing import TYPE_CHECKING
-
-from . import lr_scheduler
+from . import distributed, lr_scheduler
 from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .algorithms.adam import AdaBelief, Adam, Adamax, AdamW, NAdam, RAdam, StableAdamW, Yogi
 from .algorithms.adam_variants import ADOPT, MARS, AdaBound, AdaMod, Adan, AdEMAMix, GrokfastAdamW, LaProp, QHAdam
@@ -18,9 +15,6 @@ from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer
 from .options import suggestion
 
-if TYPE_CHECKING:
-    from . import distributed
-
 __all__ = [
     "ADOPT", "ASGD", "LAMB", "LARS", "LBFGS", "MADGRAD", "MARS", "PID", "QHM", "SAM", "SGD", "SGDP", "SM3", "SOAP",
     "AdEMAMix", "AdaBelief", "AdaBound", "AdaHessian", "AdaMod", "Adadelta", "Adafactor", "Adagrad", "Adam",
@@ -33,13 +27,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "distributed":  # not needed by scripts of one process
-        return importlib.import_module(".distributed", __name__)
     if hasattr(lr_scheduler, name):
         raise AttributeError(f"module 'optim' has no attribute {name!r}: write optim.lr_scheduler.{name}")
     known = lr_scheduler.__all__ if name.endswith("LR") else __all__
     raise AttributeError(f"module 'optim' has no attribute {name!r}: {suggestion(name, known)}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), "distributed"})

@@ -175,12 +175,12 @@ def value_errors() -> Iterator[None]:
 
 
 def require_keys(state: Any, owner: str, *keys: str) -> None:
-    """Raise ValueError unless a state dictionary belongs to `owner` and has all keys."""
-    lacking = [key for key in keys if not isinstance(state, Mapping) or key not in state]
-    if lacking:
-        raise ValueError(f"not a state_dict of {owner}: it has no {' and no '.join(map(repr, lacking))}")
-    if (name := state.get("optimizer", owner)) != owner:
+    """Raise ValueError unless the state dictionary of an optimizer or schedule belongs to `owner` and has all keys."""
+    found = state if isinstance(state, Mapping) else {}
+    if (name := found.get("optimizer", found.get("scheduler", owner))) != owner:
         raise ValueError(f"cannot load the state_dict of {name} into {owner}")
+    if lacking := [key for key in keys if key not in found]:
+        raise ValueError(f"not a state_dict of {owner}: it has no {' and no '.join(map(repr, lacking))}")
 
 
 def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[Group], list[StateDict]]:

@@ -12,15 +12,6 @@ from optim.options import Betas, Count, NonNegative, Portion, Positive, Whole
 from optim.typing import Array, Closure, Data, Group, Params, StateDict
 
 
-def block_means(d: Array, size: int) -> Array:
-    """Return a matrix whose blocks of `size` elements along the last axis have been replaced by their mean size."""
-    if size == 1 or d.ndim < 2:
-        return d
-    starts = np.arange(0, d.shape[-1], size)
-    lengths = np.diff(starts, append=d.shape[-1])
-    return np.repeat(np.add.reduceat(abs(d), starts, axis=-1) / lengths, lengths, axis=-1).astype(d.dtype)
-
-
 class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
     """Base class of rules with options `update_period` and `seed`, whose state ends with an estimate d of diag(H).
 
@@ -58,9 +49,9 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
                 self._refused = refused
                 return
         for flat, group in due:
-            sign, size = -1.0 if group["maximize"] else 1.0, group.get("block_size", 1)
-            means = [block_means(np.asarray(sign * found[id(p)]), size) for p in flat.members]
-            pieces = flat.pieces(np.concatenate(flat.transposed(means), axis=None, dtype=flat.dtype))
+            sign = -1.0 if group["maximize"] else 1.0
+            diagonal = [np.asarray(sign * found[id(p)]) for p in flat.members]
+            pieces = flat.pieces(np.concatenate(flat.transposed(diagonal), axis=None, dtype=flat.dtype))
             states = zip(self.initialized(flat, group), pieces, strict=True)
             flat.states = [(*state[:-1], piece) for state, piece in states]
         self._refused = []
@@ -127,8 +118,6 @@ class AdaHessian(HessianDiagonal, decoupled_decay=True):
         Decoupled: ``p -= lr * weight_decay * p``.
     hessian_power : float
         1 for Newton's scaling of the step, 0 for none.
-    block_size : int
-        Number of elements along the last axis of a matrix that share the mean size of d, which reduces its variance.
     update_period : int
         Number of steps between estimates.
     seed : int
@@ -136,8 +125,8 @@ class AdaHessian(HessianDiagonal, decoupled_decay=True):
 
     Notes
     -----
-    Yao et al. 2021, "ADAHESSIAN: An Adaptive Second Order Optimizer for Machine Learning", Algorithm 1;
-    `block_size` is its spatial averaging. It helps where the curvatures of layers differ by orders of magnitude; an
+    Yao et al. 2021, "ADAHESSIAN: An Adaptive Second Order Optimizer for Machine Learning", Algorithm 1, without the
+    averages over convolution filters. It helps where the curvatures of layers differ by orders of magnitude; an
     estimate costs two backward passes more. PyTorch, Keras and optax do not include it.
 
     Examples
@@ -162,7 +151,6 @@ class AdaHessian(HessianDiagonal, decoupled_decay=True):
     eps: NonNegative = 1e-4
     weight_decay: NonNegative = 0.0
     hessian_power: Portion = 1.0
-    block_size: Count = 1
     update_period: Count = 1
     seed: Whole = 0
 

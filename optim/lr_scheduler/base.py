@@ -7,10 +7,11 @@ A schedule is a pure function of the step, and the base class writes its value i
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Protocol, get_origin
 
+from optim.checks import require_keys
 from optim.options import Fraction, NonNegative, Options, argument_names
 from optim.typing import Group, StateDict
 
@@ -239,13 +240,7 @@ class LRScheduler(Options):
 
     def _check_state(self, state: StateDict) -> None:
         name = type(self).__name__
-        found = state.get("scheduler", "no schedule") if isinstance(state, Mapping) else type(state).__name__
-        if found != name:
-            raise ValueError(f"cannot load a state of {found} into {name}")
-        expected = {"scheduler", "schedulers", "groups"} | (set(vars(self)) - set(self.transient))
-        if set(state) != expected:
-            missing, extra = sorted(expected - set(state)), sorted(set(state) - expected)
-            raise ValueError(f"the state of {name} does not match: missing {missing}, unexpected {extra}")
+        require_keys(state, name, "scheduler", "schedulers", "groups", *sorted(set(vars(self)) - set(self.transient)))
         for what, given, wanted in (
             ("parameter groups", state["groups"], self.optimizer.param_groups),
             ("schedules", state["schedulers"], self._schedulers),

@@ -9,7 +9,6 @@ import autograd
 import nn
 import optim
 from autograd import Tensor, Value
-from optim.algorithms.curvature import block_means
 
 X = np.linspace(-2.0, 2.0, 24)[:, None]
 Y = np.sin(2 * X) + 0.3 * X
@@ -56,18 +55,6 @@ def test_adahessian_divides_by_the_root_of_the_averaged_squares_of_curvatures():
         optimizer.step()
         places.append(p.data[0])
     np.testing.assert_allclose(places, [0.0, -0.5 * 3.5 / 0.75 / np.sqrt(12.0)], rtol=1e-12)
-
-
-def test_adahessian_averages_curvatures_over_blocks():
-    d = np.array([[1.0, -3.0, 5.0], [2.0, 2.0, -7.0]])
-    np.testing.assert_array_equal(block_means(d, 2), [[2.0, 2.0, 5.0], [2.0, 2.0, 7.0]])
-    np.testing.assert_array_equal(block_means(d, 9), [[3.0] * 3, [11 / 3] * 3])
-    assert block_means(d, 1) is d
-    p = Parameter(np.zeros((1, 2)), np.ones((1, 2)))
-    optimizer = optim.AdaHessian([p], lr=1.0, eps=0.0, block_size=2)
-    optimizer.estimate(lambda v: [np.array([[1.0, 3.0]]) * v[0]])
-    optimizer.step()
-    np.testing.assert_allclose(p.data, [[-0.5, -0.5]], rtol=1e-12)
 
 
 def test_sophia_clips_small_and_negative_curvatures_and_keeps_estimates():
