@@ -376,14 +376,13 @@ class ScheduleFree(Optimizer, shared={"train_mode": True}):
 
 
 def weighted(
-    t: int, lr: float, weight_sum: float, lr_max: float, warmup_steps: int, r: float, weight_lr_power: float
+    t: int, lr: float, weight_sum: float, lr_max: float, warmup_steps: int
 ) -> tuple[float, float, float, float]:
     """Return step size gamma, weight c of the new z in the average, sum of all weights, and largest gamma so far."""
     gamma = lr * min(1.0, t / warmup_steps) if warmup_steps else lr
     lr_max = max(lr_max, gamma)
-    weight = t**r * lr_max**weight_lr_power
-    weight_sum = weight_sum + weight
-    return gamma, weight / weight_sum if weight_sum else 0.0, weight_sum, lr_max
+    weight_sum = weight_sum + lr_max**2
+    return gamma, lr_max**2 / weight_sum if weight_sum else 0.0, weight_sum, lr_max
 
 
 class ScheduleFreeSGD(ScheduleFree):
@@ -392,7 +391,7 @@ class ScheduleFreeSGD(ScheduleFree):
     ::
 
         z -= lr * g                                         (g: gradient at y, the parameters during training)
-        x  = (1 - c) * x + c * z                            (c: weight of this step over the sum of weights)
+        x  = (1 - c) * x + c * z                            (c: max(lr)**2 over its sum of all steps)
         y  = (1 - momentum) * z + momentum * x              (`eval` sets the parameters to x, `train` to y)
 
     Parameters
@@ -407,8 +406,6 @@ class ScheduleFreeSGD(ScheduleFree):
         Added to the gradient at y.
     warmup_steps : int
         Number of steps of linear warm-up of `lr`.
-    r, weight_lr_power : float
-        The average gives step t the weight ``t**r * max(lr)**weight_lr_power``.
 
     Notes
     -----
@@ -428,8 +425,6 @@ class ScheduleFreeSGD(ScheduleFree):
     momentum: Inner = 0.9
     weight_decay: NonNegative = 0.0
     warmup_steps: Whole = 0
-    r: NonNegative = 0.0
-    weight_lr_power: NonNegative = 2.0
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with z = p."""
@@ -437,10 +432,10 @@ class ScheduleFreeSGD(ScheduleFree):
 
     def rule(
         self, g: Array, z: Array, weight_sum: float, lr_max: float, *,
-        p: Array, t: int, lr: float, momentum: float, warmup_steps: int, r: float, weight_lr_power: float,
+        p: Array, t: int, lr: float, momentum: float, warmup_steps: int,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
-        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps, r, weight_lr_power)
+        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps)
         x = (p - (1 - momentum) * z) / momentum
         z = z - gamma * g
         x = (1 - c) * x + c * z
@@ -454,7 +449,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     ::
 
         v  = b2 * v + (1 - b2) * g**2;    z -= lr * (g / (sqrt(v / (1 - b2**t)) + eps) + weight_decay * y)
-        x  = (1 - c) * x + c * z                            (c: weight of this step over the sum of weights)
+        x  = (1 - c) * x + c * z                            (c: max(lr)**2 over its sum of all steps)
         y  = (1 - b1) * z + b1 * x                          (`eval` sets the parameters to x, `train` to y)
 
     Parameters
@@ -471,8 +466,6 @@ class ScheduleFreeAdamW(ScheduleFree):
         Added to the update at y.
     warmup_steps : int
         Number of steps of linear warm-up of `lr`.
-    r, weight_lr_power : float
-        The average gives step t the weight ``t**r * max(lr)**weight_lr_power``.
 
     Notes
     -----
@@ -493,8 +486,6 @@ class ScheduleFreeAdamW(ScheduleFree):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     warmup_steps: Whole = 0
-    r: NonNegative = 0.0
-    weight_lr_power: NonNegative = 2.0
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with z = p and v = 0."""
@@ -502,11 +493,11 @@ class ScheduleFreeAdamW(ScheduleFree):
 
     def rule(
         self, g: Array, z: Array, weight_sum: float, lr_max: float, v: Array, *, p: Array, t: int, lr: float,
-        betas: Betas, eps: float, weight_decay: float, warmup_steps: int, r: float, weight_lr_power: float,
+        betas: Betas, eps: float, weight_decay: float, warmup_steps: int,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2 = betas
-        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps, r, weight_lr_power)
+        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps)
         v = b2 * v + (1 - b2) * g**2
         v_hat = v / (1 - b2**t)
         x = (p - (1 - b1) * z) / b1
