@@ -4,12 +4,11 @@ from . import distributed, lr_scheduler
 from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .algorithms.adam import AdaBelief, Adam, Adamax, AdamW, NAdam, RAdam, StableAdamW, Yogi
 from .algorithms.adam_variants import ADOPT, MARS, AdaBound, AdaMod, Adan, AdEMAMix, GrokfastAdamW, LaProp, QHAdam
-from .algorithms.curvature import AdaHessian, Sophia
 from .algorithms.layerwise import LAMB, LARS, SGDP, AdamP, NovoGrad
 from .algorithms.matrix import SM3, SOAP, Adafactor, Muon, PSGDKron, Shampoo
 from .algorithms.parameter_free import MADGRAD, DAdaptAdam, DoG, DoWG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from .algorithms.second_order import LBFGS, AdaHessian, LevenbergMarquardt, NewtonCG, Sophia
 from .algorithms.sgd import ASGD, PID, QHM, SGD, AggMo, Lion, Momentum, Rprop, Signum
-from .algorithms.whole_batch import LBFGS, LevenbergMarquardt, NewtonCG
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer

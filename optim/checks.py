@@ -111,10 +111,7 @@ def as_groups(params: object, owner: str) -> list[Group]:
     entries = list(params)
     if not entries:
         raise ValueError(f"{owner} got an empty list of parameters; pass list(...) if a generator was exhausted before")
-    groups = [isinstance(entry, Mapping) for entry in entries]
-    if any(groups) and not all(groups):
-        raise TypeError(f"{owner} got dicts and parameters mixed: pass a list of parameters or a list of dicts")
-    return entries if all(groups) else [{"params": entries}]
+    return entries if all(isinstance(entry, Mapping) for entry in entries) else [{"params": entries}]
 
 
 def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:

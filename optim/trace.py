@@ -65,10 +65,7 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
     work = optimizer.moving()
     found = [(flat, i, group) for flat, group in work for i, p in enumerate(flat.members) if p is parameter]
     if not found:
-        raise ValueError(
-            f"{type(optimizer).__name__} would not update this parameter, because it has no gradient (call backward() "
-            f"first) or is not in its groups: {parameter!r}"
-        )
+        raise ValueError(f"{type(optimizer).__name__} does not update {parameter!r}, or not before backward()")
     ((flat, i, group),) = found
     name, group = label(parameter, flat.places[i]), {**group, **optimizer.shared_floats(work)}
     p = np.array(parameter.data)

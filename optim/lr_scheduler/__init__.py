@@ -11,16 +11,12 @@
 `functions` contains the curves; `preview` and `sparkline` show a schedule without an optimizer.
 """
 
-from . import base, combine, curve, cycle, decay, functions
+from . import base, combine, functions, schedules
 from .base import *
 from .combine import *
-from .curve import *
-from .cycle import *
-from .decay import *
+from .schedules import *
 
 __all__ = ["functions"]
 __all__ += base.__all__
 __all__ += combine.__all__
-__all__ += curve.__all__
-__all__ += cycle.__all__
-__all__ += decay.__all__
+__all__ += schedules.__all__

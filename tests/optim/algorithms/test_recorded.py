@@ -8,7 +8,7 @@ import pytest
 from looping import each
 
 import optim
-from optim.algorithms.whole_batch import Point, strong_wolfe
+from optim.algorithms.second_order import Point, strong_wolfe
 
 HERE = Path(__file__).parent
 

@@ -183,7 +183,7 @@ def test_zero_iterations_give_the_final_rate_at_once():
 def test_cycle_momentum_without_momentum_raises():
     opt = Rates(0.1)
     del opt.param_groups[0]["momentum"]
-    with pytest.raises(ValueError, match="'momentum' or 'betas' in parameter group 0 of Rates; pass cycle_momentum=F"):
+    with pytest.raises(ValueError, match="'momentum' or 'betas' in all groups of Rates; pass cycle_momentum=False"):
         OneCycleLR(opt, 0.1, 10)
     assert opt.param_groups == [{"lr": 0.1}]
     OneCycleLR(opt, 0.1, 10, cycle_momentum=False)
