@@ -136,8 +136,12 @@ class LRScheduler(Options):
     _schedulers: Sequence[Any] = ()
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
-        last_epoch = self._set_options(optimizer, args, options)
-        groups = optimizer.param_groups
+        groups = groups_of(optimizer)
+        found = self.collect(args, options)
+        last_epoch: int = found.pop("last_epoch", -1)
+        vars(self).update(found, optimizer=optimizer)
+        for name in found:
+            self.of_group(name, 0)
         missing = [i for i, group in enumerate(groups) if "initial_lr" not in group]
         if missing and last_epoch >= 0:
             raise KeyError(
@@ -152,16 +156,6 @@ class LRScheduler(Options):
             self._begin()
         else:
             self._set(last_epoch + 1, self.base_lrs)
-
-    def _set_options(self, optimizer: HasGroups, args: tuple[object, ...], options: dict[str, object]) -> int:
-        """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
-        groups_of(optimizer)
-        found = self.collect(args, options)
-        last_epoch = found.pop("last_epoch", -1)
-        vars(self).update(found, optimizer=optimizer)
-        for name in found:
-            self.of_group(name, 0)
-        return int(last_epoch)
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Check options together and, if the schedule is `fresh`, set initial rates of its own."""

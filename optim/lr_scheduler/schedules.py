@@ -9,7 +9,7 @@ from optim.options import Count, Inner, NonNegative, Portion, Positive, Whole
 from optim.typing import Group
 
 from . import functions
-from .base import HasGroups, LRScheduler, Momenta, PerGroup, checked_metric
+from .base import LRScheduler, Momenta, PerGroup, checked_metric
 
 __all__ = [
     "REXLR", "SWALR", "ChebyshevLR", "ConstantLR", "CosLog4LR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
@@ -871,12 +871,11 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
     min_lr: PerGroup = 0.0
     eps: NonNegative = 1e-8
 
-    def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
-        self._set_options(optimizer, args, options)
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Begin without a best metric."""
         self.best: float = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs: int = 0
         self.cooldown_counter: int = 0
-        self._begin()
 
     def is_better(self, metric: float) -> bool:
         """Return whether `metric` is better than the best one by more than the threshold."""
