@@ -116,8 +116,7 @@ class AveragedModel:
             raise TypeError(f"AveragedModel needs a module with parameters(), got {type(model).__name__}")
         if avg_fn is not None and not callable(avg_fn):
             raise TypeError(
-                f"avg_fn must be a function of (averaged, new, n), got {avg_fn!r}; "
-                "for an exponential average pass get_ema_avg_fn(0.999)"
+                f"avg_fn must be a function of (averaged, new, n), as get_ema_avg_fn(0.999), got {avg_fn!r}"
             )
         self.module: Any = copy.deepcopy(model)
         self.n_averaged: int = 0

@@ -540,6 +540,3 @@ class DistributedOptimizer(Wrapper):
         """Restore a `state_dict`, also of an optimizer that was not distributed or had another number of ranks."""
         self.inner.load_state_dict(state_dict)
         self.step_count: int = self.inner.step_count
-
-    def __repr__(self) -> str:
-        return f"DistributedOptimizer(rank {self.comm.rank} of {self.comm.size}) of {self.inner!r}"

@@ -375,9 +375,7 @@ class ScheduleFree(Optimizer, shared={"train_mode": True}):
             group["train_mode"] = train_mode
 
 
-def weighted(
-    t: int, lr: float, weight_sum: float, lr_max: float, warmup_steps: int
-) -> tuple[float, float, float, float]:
+def weighted(t: int, lr: float, weight_sum: float, lr_max: float, warmup_steps: int) -> tuple[float, ...]:
     """Return step size gamma, weight c of the new z in the average, sum of all weights, and largest gamma so far."""
     gamma = lr * min(1.0, t / warmup_steps) if warmup_steps else lr
     lr_max = max(lr_max, gamma)
