@@ -115,9 +115,7 @@ class AveragedModel:
         if not callable(getattr(model, "parameters", None)):
             raise TypeError(f"AveragedModel needs a module with parameters(), got {type(model).__name__}")
         if avg_fn is not None and not callable(avg_fn):
-            raise TypeError(
-                f"avg_fn must be a function of (averaged, new, n), as get_ema_avg_fn(0.999), got {avg_fn!r}"
-            )
+            raise TypeError(f"avg_fn must be a function of (averaged, new, n) such as get_ema_avg_fn(), got {avg_fn!r}")
         self.module: Any = copy.deepcopy(model)
         self.n_averaged: int = 0
         self.avg_fn: Average = get_swa_avg_fn() if avg_fn is None else avg_fn

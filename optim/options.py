@@ -102,7 +102,7 @@ class Options:
     hints: ClassVar[dict[str, Any]] = {}
     signature: ClassVar[inspect.Signature]
     __signature__: ClassVar[inspect.Signature | None] = None
-    """What `help` and editors show, if the constructor does not list its arguments itself."""
+    """The same for `help` and editors; None if the constructor lists its arguments itself."""
 
     def __init_subclass__(cls, without: tuple[str, ...] = (), **attributes: object) -> None:
         """Collect the options; the keywords of the class statement become class attributes."""
