@@ -246,7 +246,7 @@ def test_an_average_of_another_shape_changes_nothing():
 @each(
     [
         (lambda: AveragedModel([1.0]), TypeError, r"a module with parameters\(\), got list"),
-        (lambda: AveragedModel(Affine(), 0.999), TypeError, r"pass get_ema_avg_fn\(0.999\)"),
+        (lambda: AveragedModel(Affine(), 0.999), TypeError, r"such as get_ema_avg_fn\(\), got 0.999"),
         (lambda: get_ema_avg_fn(1.5), ValueError, r"decay must be in \[0, 1\], got 1.5"),
         (lambda: get_ema_avg_fn(float("nan")), ValueError, r"got nan"),
         (lambda: get_ema_avg_fn("0.9"), TypeError, r"got '0.9' \(str\)"),
