@@ -44,7 +44,7 @@ class Elementwise(Primitive):
         try:
             return rule(y, *inputs, **params) if params else rule(y, *inputs)
         except (ValueError, ArithmeticError):
-            if type(y) is not float and (type(y) is not np.ndarray or y.ndim):
+            if type(y) is not float:
                 raise
             return float_of_arrays(rule, (y, *inputs), params)
 

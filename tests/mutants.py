@@ -75,6 +75,7 @@ ARGUED = {
         "else: x._grad += g * rule(node._value, node._a, **node._b)": "without parameters both are the same",
     },
     "reverse.py": {
+        "pairs = enumerate(zip(node.args, rules, strict=True)) -> False": LENGTHS,
         "g = _after_hooks(node, g) if notes.hooks else g -> _after_hooks(node, g) if True else g": COPIES,
         "if type(share) is type(like) and ( -> if False: return share": FITS,
         "if type(share) is type(like) and ( -> type(like) is float": FITS,
@@ -94,12 +95,14 @@ ARGUED = {
         "if type(start) is float and not create_graph and with_watch(None) is None:"
         " -> not create_graph and with_watch(None) is None": "the fast way refuses other gradients",
         "if fast_floats.backward(root, start): -> if False: return": GENERAL,
-        "for root, seed in zip(roots, seeds, strict=True): -> False": LENGTHS,
+        "cotangent = summed((root, seed_of(root, seed)) for root, seed in zip(roots, seeds, strict=True))"
+        " -> False": LENGTHS,
         "for i, (target, g) in enumerate(zip(targets, found, strict=True)): -> False": LENGTHS,
         "found = [callback(lambda data: data, g) if isinstance(g, Node) else g for g in found]"
         " -> callback(lambda data: data, g) if True else g": "callback returns other gradients unchanged",
     },
     "graph.py": {
+        "@dataclass(slots=True, eq=False, repr=False) -> True": "operations are neither compared nor hashed",
         "mode = current_mode() or settled_mode() -> settled_mode()": "the first call is faster",
         "return self._requires_grad -> pass": "`Variable` overrides the property, and every node is one",
         "break -> pass": "the loop has found what it looks for",
@@ -109,7 +112,7 @@ ARGUED = {
         "remaining = iter(arg.args) break": "a leaf has no operands and is placed next",
     },
     "rules.py": {
-        "for x in inputs if type(y) is np.ndarray else (): -> inputs if True else ()": SHORTCUT,
+        "for x in inputs if dtype is not None else (): -> inputs if True else ()": SHORTCUT,
         "break -> pass": "the operands are converted once more",
         "return rule(y, *inputs, **params) if params else rule(y, *inputs)"
         " -> rule(y, *inputs, **params) if True else rule(y, *inputs)": SHORTCUT,

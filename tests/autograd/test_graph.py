@@ -9,10 +9,11 @@ import pytest
 import autograd as ag
 from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
-from autograd.graph import Primitive, record
+from autograd.graph import CHANGED, Primitive, record
 from autograd.messages import description
 from autograd.operations.shaping import sum_to
 from autograd.recording import Watch, watching
+from autograd.reverse import edges
 from autograd.rules import PRIMITIVES, Elementwise
 
 
@@ -138,6 +139,22 @@ class TestWhatIsRemembered:
         assert x.grad == 6.0
 
 
+def test_edges_lead_to_the_operands_that_require_gradients():
+    x, fixed = Value(2.0), Value(3.0, requires_grad=False)
+    assert [(i, arg) for i, arg, _ in edges(x * fixed)] == [(0, x)]
+    y = ag.where(x > 0, x, fixed)  # nothing is differentiated through the condition
+    assert [(i, arg) for i, arg, _ in edges(y)] == [(1, x)]
+    assert edges(x) == []
+
+
+def test_prepared_programs_notice_new_hooks_and_requires_grad():
+    x = Value(2.0)
+    for change in (lambda: x.register_hook(lambda g: g), lambda: setattr(x, "requires_grad", False)):
+        before = CHANGED[0]
+        change()
+        assert CHANGED[0] is not before
+
+
 class TestErrorsOfOperations:
     @pytest.mark.parametrize(
         ("make", "kind", "says"),
@@ -162,6 +179,28 @@ class TestErrorsOfOperations:
         with pytest.raises(ValueError, match="reshape") as caught:
             ag.reshape(Tensor([1.0]), (2,))
         assert isinstance(caught.value.__cause__, ValueError)
+
+    @pytest.mark.parametrize(
+        ("per_element", "value", "error", "says"),
+        [
+            (True, 2.0, ValueError, "refused"),  # also as an array: the first error counts
+            (True, 2.0, TypeError, "refused"),  # not an error of arithmetic
+            (True, np.array([2.0, 3.0]), ValueError, "refused"),  # not a float
+            (False, 2.0, ValueError, "refused"),  # an array is another operand
+        ],
+    )
+    def test_only_arithmetic_errors_of_floats_are_repeated_with_arrays(self, per_element, value, error, says):
+        shown = []
+
+        def forward(x):
+            shown.append(np.shape(x))
+            if len(shown) == 1 or (per_element and error is ValueError and type(value) is float):
+                raise error("refused" if len(shown) == 1 else "the second time")
+            return x
+
+        op = Primitive("picky", forward, (None,), per_element=per_element)
+        with pytest.raises(error, match=says):
+            apply(op, (value,))
 
     def test_an_unknown_keyword_is_refused(self):
         with pytest.raises(TypeError, match="sum"):
