@@ -142,7 +142,7 @@ class TestWhatIsRemembered:
 def test_edges_lead_to_the_operands_that_require_gradients():
     x, fixed = Value(2.0), Value(3.0, requires_grad=False)
     assert [(i, arg) for i, arg, _ in edges(x * fixed)] == [(0, x)]
-    y = ag.where(x > 0, x, fixed)  # nothing is differentiated through the condition
+    y = ag.where(x, x, fixed)  # no gradient flows through the condition
     assert [(i, arg) for i, arg, _ in edges(y)] == [(1, x)]
     assert edges(x) == []
 
