@@ -140,7 +140,6 @@ def test_diverging_training_warns_with_advice():
         (["explain", "np.tanh(a)", "a=2"], "write tanh"),
         (["explain", "tahn(a)", "a=2"], "did you mean"),
         (["explain", "a*a", "a=2", "-o", "x.docx"], ".txt, .md, .tex, .html"),
-        (["play", "a*a", "a=2", "-o", "page.pdf"], "ends in .html"),
         (["plot", "a*a", "a=2"], "'explain', 'draw', 'play'"),
         (["draw", "a*a", "a=2", "--path", "c"], "the variables of the formula are a"),
     ],

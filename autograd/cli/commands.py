@@ -23,7 +23,8 @@ from autograd.drawing.draw import draw
 from autograd.drawing.picture import DIRECTIONS, THEMES
 from autograd.drawing.player import play
 from autograd.drawing.render import RenderError, render
-from autograd.explaining.explanation import Explanation, explain, for_output
+from autograd.explaining.explanation import explain, for_output
+from autograd.explaining.formula import Names
 from autograd.explaining.quiz import Quiz
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.explaining.typeset import cut, format_number, visible, width
@@ -81,8 +82,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (stays open)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):  # infinite slopes are printed
             warnings.showwarning = _one_line_warning  # type: ignore[assignment]
@@ -146,42 +145,31 @@ def explain_command(formula: Formula, options: argparse.Namespace) -> None:
     """Explain the gradient step by step."""
     if options.wrt is not None:
         formula.leaf(options.wrt, "--wrt")
-    page = explain(formula.root, options.wrt)
-    if options.output:
-        save_explanation(page, options.output)
-    if options.json or options.output:
-        emit(options, steps_data(formula), f"{options.output}\n")
+    page, path = explain(formula.root, options.wrt), options.output
+    if path:
+        forms = {".txt": page.text, ".md": page.markdown}
+        forms |= {".tex": TEX.format(page.latex), ".html": HTML.format(page.html)}
+        if path.suffix not in forms:
+            raise UsageError(f"-o {path}: use a name that ends in {', '.join(forms)}")
+        write_atomically(path, forms[path.suffix])
+    if options.json or path:
+        emit(options, steps_data(formula), f"{path}\n")
     else:
         page.show()
-
-
-def save_explanation(page: Explanation, path: Path) -> None:
-    """Write an explanation in the format of the file's suffix."""
-    forms = {
-        ".txt": page.text, ".md": page.markdown, ".tex": TEX.format(page.latex), ".html": HTML.format(page.html),
-    }  # fmt: skip
-    if path.suffix not in forms:
-        raise UsageError(f"-o {path}: use a name that ends in {', '.join(forms)}")
-    write_atomically(path, forms[path.suffix])
 
 
 def steps_data(formula: Formula) -> dict[str, Json]:
     """Return the backward pass as data for JSON."""
     order = topological_order(formula.root, variables_only=True)
-    steps = list(backward_steps(formula.root))
-    rows = [
-        {
-            "step": step.number,
-            "node": step.names[step.node],
-            "argument": step.names[step.argument],
-            "rule": step.formula,
-            **{key: getattr(step, key) for key in ("operation", "upstream", "local", "contribution", "total")},
-        }
-        for step in steps
+    names = Names(topological_order(formula.root))
+    keys = ("operation", "upstream", "local", "contribution", "total")
+    rows: list[Json] = [
+        {"step": step.number, "node": names[step.node], "argument": names[step.argument], "rule": step.formula}
+        | {key: getattr(step, key) for key in keys}
+        for step in backward_steps(formula.root, names=names)
     ]
-    names = [steps[0].names[node] if steps else node.name for node in order]
-    paths, _ = count_paths(order)
-    return formula.summary() | {"gradients": formula.gradients(), "order": names, "paths": paths, "steps": rows}
+    found: dict[str, Json] = {"order": [names[node] for node in order], "paths": count_paths(order)[0], "steps": rows}
+    return formula.summary() | {"gradients": formula.gradients()} | found
 
 
 def draw_command(formula: Formula, options: argparse.Namespace) -> None:
@@ -197,16 +185,14 @@ def draw_command(formula: Formula, options: argparse.Namespace) -> None:
 
 def play_command(formula: Formula, options: argparse.Namespace) -> None:
     """Create an interactive page of the forward and backward pass."""
-    path = options.output or Path("page.html")
-    if path.suffix not in (".html", ".htm"):
-        raise UsageError(f"-o {path}: use a name that ends in .html")
     fixed = [name.strip() for name in options.fixed.split(",") if name.strip()]
     for name in fixed:
         formula.leaf(name, "--fixed")
-    play(formula.root, path=path, fixed=fixed)
+    path = options.output or Path("page.html")
+    page = play(formula.root, path=path, fixed=fixed)
     if options.open:
         webbrowser.open(path.resolve().as_uri())
-    emit(options, formula.summary() | {"file": str(path), "bytes": path.stat().st_size}, f"{path}\n")
+    emit(options, formula.summary() | {"file": str(path), "bytes": len(page.html.encode())}, f"{path}\n")
 
 
 def quiz_command(formula: Formula, options: argparse.Namespace) -> None:

@@ -202,7 +202,9 @@ class _Parser:
         """Compute one node of the syntax tree."""
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return self.constant(number)
+                if (value := float(number)) == math.inf:  # an integer that is too large raises OverflowError, too
+                    raise OverflowError("a number in the formula is too large for a float")
+                return value
             case ast.Name():
                 return self.variable(node)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant()):
@@ -218,12 +220,6 @@ class _Parser:
                 return self.call(node)
             case _:
                 raise self.unsupported(node)
-
-    def constant(self, number: float) -> float:
-        """Return a number in the text as a float; an integer that is too large raises OverflowError, too."""
-        if (value := float(number)) == math.inf:
-            raise OverflowError("a number in the formula is too large for a float")
-        return value
 
     def variable(self, node: ast.Name) -> Node:
         """Return the node of a name."""

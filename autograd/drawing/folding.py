@@ -246,10 +246,16 @@ class Folding:
         self.order: list[int] = self._ordered()
         self.weight: Counter[int] = Counter(self.item)
 
-    def chain(self, element: Element) -> list[Group | None]:
-        """Return the levels around a node or a group from the outermost, which is None."""
-        group = self.group[element] if isinstance(element, int) else None
-        return [None, *(element.around if isinstance(element, Group) else (*group.around, group) if group else ())]
+    def chain(self, element: Element) -> tuple[Group, ...]:
+        """Return the groups around a node or a group, the outermost first."""
+        if isinstance(element, Group):
+            return element.around
+        group = self.group[element]
+        return (*group.around, group) if group else ()
+
+    def path(self, k: int) -> list[Element]:
+        """Return the groups around a node, the outermost first, then the node."""
+        return [*self.chain(k), k]
 
     def parents(self, item: int) -> list[int]:
         """Return the boxes whose arrows point to this one, in order."""
@@ -267,12 +273,12 @@ class Folding:
         element: Element = self.closed.get(item, item)
         path: tuple[Group | Run, ...] = self._runs.get(element, ())
         for level in reversed(self.chain(element)):
-            path = (*self._runs.get(level, ()), level, *path) if level else path
+            path = (*self._runs.get(level, ()), level, *path)
         return path
 
     def _fold(self, levels: Levels) -> None:
         """Represent equal runs of elements by the first."""
-        roots = {element for k in self.graph.roots for element in (k, *self.chain(k))}
+        roots = {element for k in self.graph.roots for element in self.path(k)}
         for elements in levels.elements.values():
             self._fold_row(levels, elements, roots, ())
         for k, representative in enumerate(self.item):  # which may itself be folded, inside its group
@@ -280,9 +286,7 @@ class Folding:
                 representative = self.item[representative]
             self.item[k] = representative
 
-    def _fold_row(
-        self, levels: Levels, elements: list[Element], roots: set[Element | None], around: tuple[Run, ...]
-    ) -> None:
+    def _fold_row(self, levels: Levels, elements: list[Element], roots: set[Element], around: tuple[Run, ...]) -> None:
         """Fold the repetitions among some elements, then those within the first instance."""
         for start, length, times in runs([levels.sign[e] for e in elements]):
             last = elements[start + (times - 1) * length : start + times * length]
@@ -304,7 +308,7 @@ class Folding:
         boxes: dict[Group, int] = {}
         for k, group in enumerate(self.group):
             if group not in outermost:
-                outermost[group] = next((g for g in self.chain(k) if g is not None and g not in opened), None)
+                outermost[group] = next((g for g in self.chain(k) if g not in opened), None)
             if (closed := outermost[group]) is not None and self.item[k] == k:
                 box = boxes.setdefault(closed, k)
                 self.closed[box] = closed
@@ -333,15 +337,21 @@ class Levels:
 
     def __init__(self, folding: Folding) -> None:
         self.folding = folding
-        self.elements: dict[Group | None, list[Element]] = {}
+        self.elements: dict[Element | None, list[Element]] = {}
         self.place: dict[Element, int] = {}
         self._wires: dict[Element, set[int]] = {}
         self._signatures: dict[Hashable, int] = {}
         for k in self._sequence():
-            self._put(k)
-        for k, place in [(e, p) for e, p in self.place.items() if isinstance(e, int)]:
+            level: Element | None = None
+            for element in folding.path(k):
+                row = self.elements.setdefault(level, [])
+                if element not in self.place:
+                    self.place[element] = len(row)
+                    row.append(element)
+                level = element
+        for k in [element for element in self.place if isinstance(element, int)]:
             for parent in folding.graph.parents[k]:
-                self._wire(parent, k, place)
+                self._wire(parent, k)
         self.sign: dict[Element, int] = {}
         # Inner levels were added after their outer ones: in reverse order the parts of a group come before the group.
         for level in reversed(self.elements):
@@ -356,28 +366,14 @@ class Levels:
                 yield from (p for p in graph.parents[k] if graph.nodes[p].op is None and graph.uses[p] == 1)
                 yield k
 
-    def _put(self, element: Element) -> None:
-        level = self.folding.chain(element)[-1]
-        if level is not None and level not in self.place:
-            self._put(level)
-        row = self.elements.setdefault(level, [])
-        self.place[element] = len(row)
-        row.append(element)
-        if isinstance(element, Group):
-            self.elements.setdefault(element, [])
-
-    def _wire(self, parent: int, k: int, place: int) -> None:
+    def _wire(self, parent: int, k: int) -> None:
         """Store the distance between the ends of an edge, at the level where they are in different elements."""
-        if self.folding.group[parent] is self.folding.group[k]:
-            ends: tuple[Element, Element] = (parent, k)
-        else:
-            a, b = self.folding.chain(parent), self.folding.chain(k)
-            depth = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
-            ends = a[depth] if depth < len(a) else parent, b[depth] if depth < len(b) else k  # type: ignore[assignment]
+        paths = zip(self.folding.path(parent), self.folding.path(k), strict=False)
+        tail, head = next((x, y) for x, y in paths if x != y)
         # 0: leaves used in many places, and the outputs of a group, each of which may go to another operation
-        known = ends[0] in self.place and not (isinstance(ends[0], Group) and isinstance(ends[1], int))
-        far = self.place[ends[1]] - self.place[ends[0]] if known else 0
-        self._wires.setdefault(ends[1], set()).add(far if far <= LONGEST else LONGEST + 1)
+        known = tail in self.place and not (isinstance(tail, Group) and isinstance(head, int))
+        far = self.place[head] - self.place[tail] if known else 0
+        self._wires.setdefault(head, set()).add(min(far, LONGEST + 1))
 
     def _signature(self, element: Element) -> int:
         wires = tuple(sorted(self._wires.get(element, ())))

@@ -148,24 +148,21 @@ def operations_of_pages(used: Collection[str] = ()) -> str:
     for name, op in PRIMITIVES.items():
         if "scalar" not in op.forms or not (name in used or op.forward.__module__.startswith("autograd.")):
             continue
-        operands, options = operands_and_options(op)
-        defaults = {key: plain_number(value) for key, value in options.items()}
-        given = ", ".join(["y", *labels_of(op), *options])
         rules = rule_programs(op)
         if UNKNOWN in rules:
             continue
-        pulls = [pull(rule, given if isinstance(op, Elementwise) else f"g, {given}") for rule in rules]
+        operands, options = operands_and_options(op)
+        adjoint = not isinstance(op, Elementwise)
+        given = ", ".join([*"g" * adjoint, "y", *(f"x{i}" for i in range(len(rules))), *options])
+        pulls = ", ".join(pull(rule, given) for rule in rules)
         names = "xyzuvw"[: len(operands) + len(options)]
         values.append(f"{name}: ({', '.join(names)}) => +({expression(op, names)}),")
-        entry = {"symbol": op.symbol, "call": display_name(op), "operands": operands, "options": defaults}
-        flags = {"selects": op.selects, "adjoint": not isinstance(op, Elementwise)}
-        entries.append(f"{name}: {{ ...{json.dumps(entry | flags)}, rules: [{', '.join(pulls)}] }},")
+        entry = {
+            "symbol": op.symbol, "call": display_name(op), "operands": operands, "selects": op.selects,
+            "options": {key: plain_number(value) for key, value in options.items()}, "adjoint": adjoint,
+        }  # fmt: skip
+        entries.append(f"{name}: {{ ...{json.dumps(entry)}, rules: [{pulls}] }},")
     return "\n".join(["const f = {", *values, "};", "const operations = {", *entries, "};"])
-
-
-def labels_of(op: Primitive) -> list[str]:
-    """Return the names of the operands in programs."""
-    return [f"x{i}" for i in range(len(op.rules))]
 
 
 def is_known(op: Primitive) -> bool:
@@ -182,7 +179,7 @@ def rule_programs(op: Primitive) -> list[Json]:
         For each operand a number, a label, or [operation, operands, options]; None where no gradient passes, `UNKNOWN`
         if the rule is not written in the operations of a page.
     """
-    labels = labels_of(op)
+    labels = [f"x{i}" for i in range(len(op.rules))]
     _, defaults = operands_and_options(op)
     options = {key: Value(float(value), name=key) for key, value in defaults.items()}  # type: ignore[arg-type]
     names: dict[Node, Json] = {node: key for key, node in options.items()}
