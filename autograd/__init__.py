@@ -32,8 +32,8 @@ from .typing import Operation as _Operation
 from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
-    from .drawing.draw import Drawing as Drawing, draw as draw, draw_backward as draw_backward
-    from .drawing.picture import Picture as Picture, data_rows as data_rows
+    from .drawing.draw import draw as draw, draw_backward as draw_backward
+    from .drawing.picture import Drawing as Drawing, data_rows as data_rows
     from .drawing.player import offline_page as offline_page, page_graph as page_graph, play as play
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
@@ -61,9 +61,9 @@ __all__ += _operations.__all__
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
     "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.compiled",
-    "Drawing": "drawing.draw", "draw": "drawing.draw", "draw_backward": "drawing.draw",
+    "draw": "drawing.draw", "draw_backward": "drawing.draw",
     "explain": "explaining.explanation", "formula": "explaining.formula",
-    "Picture": "drawing.picture", "data_rows": "drawing.picture",
+    "Drawing": "drawing.picture", "data_rows": "drawing.picture",
     "offline_page": "drawing.player", "page_graph": "drawing.player", "play": "drawing.player",
 }  # fmt: skip
 

@@ -163,12 +163,12 @@ def steps_data(formula: Formula) -> dict[str, Json]:
     order = topological_order(formula.root, variables_only=True)
     names = Names(topological_order(formula.root))
     keys = ("operation", "upstream", "local", "contribution", "total")
-    rows: list[Json] = [
+    rows: Any = [
         {"step": step.number, "node": names[step.node], "argument": names[step.argument], "rule": step.formula}
         | {key: getattr(step, key) for key in keys}
         for step in backward_steps(formula.root, names=names)
     ]
-    found: dict[str, Json] = {"order": [names[node] for node in order], "paths": count_paths(order)[0], "steps": rows}
+    found = {"order": [names[node] for node in order], "paths": count_paths(order)[0], "steps": rows}
     return formula.summary() | {"gradients": formula.gradients()} | found
 
 

@@ -1,6 +1,6 @@
 """`draw` and `draw_backward`: a box for every variable of a graph, an oval for every operation.
 
-`folding` chooses the boxes, `graph_picture` adds them to a `Picture`, and `render` turns its DOT text into an image.
+`folding` chooses the boxes, `GraphPicture` adds them to a `Drawing`, and `render` turns its DOT text into an image.
 """
 
 import base64
@@ -9,118 +9,249 @@ import fnmatch
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autograd.backward import between
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
-from autograd.explaining.typeset import cut, format_array
+from autograd.explaining.typeset import cut, format_array, format_constant, format_number, format_shape
 from autograd.files import write_atomically
 from autograd.graph import Node
 from autograd.messages import not_a_node
 from autograd.recording import raw_data
-from autograd.typing import Cotangent, Function, Operand
+from autograd.typing import Cotangent, Function, Operand, Operands
 
-from .folding import Folding, Group, Recorder, Snapshot, nearest, results_of
-from .graph_picture import Annotations, GraphPicture, Style, variable_rows
-from .picture import THEMES, Picture, chosen
+from .folding import Folding, Group, Recorder, Run, Snapshot, distances, extreme, hidden_behind, nearest, results_of
+from .picture import OVAL, THEMES, Drawing, Theme, chosen, data_rows
 from .player import play
-from .render import FORMATS, TIMEOUT, RenderError, render, target_path
+from .render import RenderError, render, target_path
 
+COMMUTATIVE = ("+", "*")  # the order of their operands may change to avoid crossings
+FAR = 20  # operations; an operand computed more than these before is named, since a long arrow cannot be followed
+MANY = 8  # constants of one operation that are drawn separately
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
 CROWDED = 100  # scalars of a model; of more, one neuron and one example are drawn for all
 
 
-class Drawing:
-    """A drawing of a graph, the result of `draw`; notebooks display it.
+@dataclass
+class Style:
+    """The contents and colours of the boxes."""
 
-    Attributes
-    ----------
-    picture : Picture
-        Its boxes and arrows.
-    source : str
-        The same in the DOT language, always the same for the same graph.
-    message : str
-        The number of nodes left out, and how to draw them; empty if all are shown.
-    """
+    theme: str = "light"
+    direction: str = "LR"
+    values: bool = True
+    gradients: bool = True
+    partials: bool = False
+    formulas: bool = False
+    shaded: bool = False  # colour boxes by their gradient
+    grads: Mapping[Node, Cotangent] | None = None  # replace the `.grad` of the nodes
+    highlighted: set[int] = field(default_factory=set)  # positions
+    inputs: set[int] = field(default_factory=set)  # nodes drawn as data even if they need gradients, by identity
+    widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
+    pending: bool = False  # reserve a line for a gradient that is not computed yet
+    shares: bool = False  # label the arrows of a fan-out with the terms of the gradient's sum
+    active: tuple[Node, int] | None = None  # edge along which a gradient flows: a node, and the index of its argument
 
-    def __init__(self, picture: Picture, message: str, nodes: int, legend: str = "", play: Any = None) -> None:
-        picture.message = "\n".join(filter(None, (legend, message)))
-        self.picture = picture
-        self.source: str = picture.dot()
-        self.message = message
-        self._nodes = nodes
-        self._play = play
 
-    def svg(self) -> str:
-        """Return the drawing as SVG text.
+class GraphPicture:
+    """Adds the boxes of a folded graph to a picture."""
 
-        Raises
-        ------
-        RenderError
-            If no drawing engine is installed; the message names those that can be.
-        """
-        return render(self.source, "svg").decode("utf-8")
+    def __init__(self, folding: Folding, style: Style) -> None:
+        self.folding = folding
+        self.graph: Snapshot = folding.graph
+        self.style = style
+        self.picture: Drawing = Drawing("computation", style.theme, style.direction)
+        self.picture.nodes = len(self.graph.nodes)
+        self.theme: Theme = self.picture.theme
+        self.accent: dict[str, str] = {"color": self.theme.accent, "penwidth": "2.2"}
+        self.box: dict[int, str] = {}
+        self.distance: dict[int, int] = distances(folding.order, folding.parents)
+        self._frames: dict[tuple[Group | Run, ...], int | None] = {}
+        self._drawn: set[tuple[str, str]] = set()
 
-    def save(self, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:
-        """Write the drawing to a file in the format of its suffix, and return the path.
+    def scale(self) -> None:
+        """Add a bar with the colours of gradients."""
+        theme, bar = self.theme, self.picture.frame("fill: gradient")
+        cells = [
+            self.picture.box(
+                [format_number(fraction * self.graph.largest, 2)], bar, shape="box", style="filled",
+                color=theme.inner[1], fillcolor=theme.shade(fraction),
+            )
+            for fraction in (-1.0, -0.01, 0.0, 0.01, 1.0)
+        ]  # fmt: skip
+        self.picture.rows.append(cells)
 
-        Parameters
-        ----------
-        path : str or path
-            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.tex`` for TikZ, ``.dot``, ``.mmd`` for
-            Mermaid, or ``.html`` for the page of `play`, in which frames open and close.
-        engine : {'embedded', 'dot'}, optional
-            The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
-            default the first of them that can write the format.
-        timeout : float
-            Seconds after which the layout is abandoned.
+    def write(self, shown: set[int]) -> Drawing:
+        """Add the boxes shown, and dashed boxes for hidden ancestors."""
+        counted: set[int] = set()
+        order, parents = self.folding.order, self.folding.parents
+        far = [self.graph.nodes[p] for k in order for p in parents(k) if self.is_far(p, k)]
+        self.graph.given |= {id(node): self.graph.names[node] for node in far}
+        for item in order:
+            if item not in shown:
+                continue
+            frame = self.frame(self.folding.frames(item))
+            if item in self.folding.closed:
+                self.box[item] = entry = self.group(item, frame)
+                self.arrows_into(item, entry)
+            else:
+                self.box[item] = self.variable(item, frame)
+                if self.graph.nodes[item].op is None:
+                    continue
+                entry = self.operation(item, frame)
+                self.picture.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
+            if any(parent not in shown for parent in self.folding.parents(item)):
+                behind = hidden_behind(item, self.folding.parents, shown, counted)  # and not behind an earlier box
+                hidden = sum(self.folding.weight[k] for k in behind)
+                text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
+                self.picture.edge(self.picture.dashed(text, frame), entry)
+        if self.style.shaded:
+            self.scale()
+        return self.picture
 
-        Raises
-        ------
-        ValueError
-            If the suffix or the engine is not one of these.
-        OSError
-            If the folder does not exist or cannot be written to; an existing file is then unchanged.
-        RenderError
-            If the drawing cannot be rendered.
+    def is_far(self, parent: int, item: int) -> bool:
+        """Return whether a box names its operand instead of an arrow from it."""
+        return self.distance[parent] - self.distance[item] > FAR and parent not in self.folding.closed
 
-        Examples
-        --------
-        >>> import tempfile
-        >>> from autograd import Value
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
-        'product.dot'
-        """
-        target = target_path(path, (*FORMATS, "mmd", *(["html"] if self._play else [])))
-        suffix = target.suffix[1:].lower()
-        if suffix == "html":
-            self._play(path=target)
-        elif suffix == "mmd":
-            write_atomically(target, self.picture.mermaid())
-        else:
-            write_atomically(target, render(self.source, suffix, engine=engine, timeout=timeout))
-        return target
+    def frame(self, path: tuple[Group | Run, ...]) -> int | None:
+        """Return the number of a frame in the picture, given by the groups and repetitions from the outside to it."""
+        if not path:
+            return None
+        if path not in self._frames:
+            last, around = path[-1], self.frame(path[:-1])
+            label = f"× {last.times:,}" if isinstance(last, Run) else " ".join(filter(None, (last.path, last.title)))
+            self._frames[path] = self.picture.frame(label, around, dashed=isinstance(last, Run))
+        return self._frames[path]
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Return the SVG for a notebook, or text if it cannot be rendered."""
-        bundle = {"text/plain": repr(self)}
-        try:
-            bundle["image/svg+xml"] = self.svg()
-        except RenderError as error:
-            bundle["text/plain"] += f"\n{error}"
-        return bundle
+    def variable(self, k: int, frame: int | None) -> str:
+        """Add the box of a variable: name, formula, data or shape, gradient."""
+        node, style = self.graph.nodes[k], self.style
+        is_data = id(node) in style.inputs or not (node.op or node.requires_grad)
+        kind = "data" if is_data else "inner" if node.op is not None else "parameter"
+        kind = "root" if k in self.graph.roots else kind
+        fill, border = getattr(self.theme, kind)
+        looks = {"color": border} | ({"penwidth": "1.8"} if kind == "root" else {})
+        if k in style.highlighted:
+            looks = dict(self.accent)
+        looks |= {"style": "filled"} if is_data else {}
+        if style.shaded:
+            fill = self.shade(node)
+        else:  # `render` colours the text
+            looks["class"] = f"variable {self.theme.forward} {self.theme.accent}"
+        if k in style.widths:
+            looks["width"] = f"{style.widths[k]:.2f}"
+        rows = variable_rows(node, style, self.graph.given)
+        if style.formulas:
+            named = bool(self.graph.given.get(id(node)) or node.name)
+            rows = [self.graph.names[node], self.graph.formula(node), *(row for row in rows[named:] if row.strip())]
+        return self.picture.box([row for row in rows if row], frame, fillcolor=fill, **looks)
 
-    def __repr__(self) -> str:
-        return f"<drawing of {self._nodes:,} nodes{': ' if self.message else ''}{self.message}>"
+    def shade(self, *nodes: Node) -> str:
+        """Return the colour of the largest gradient of some nodes."""
+        sizes = [extreme(g) for node in nodes if (g := self.graph.gradients.get(node)) is not None]
+        return self.theme.shade(max(sizes, key=abs, default=0.0) / (self.graph.largest or 1.0))
+
+    def group(self, item: int, frame: int | None) -> str:
+        """Add the box of a closed group: title, settings, number of parameters, results."""
+        group, inside = self.folding.closed[item], self.folding.inside(item)
+        nodes = [self.graph.nodes[k] for k in inside]
+        count = sum(np.size(n._value) for n in nodes if n.op is None and n.requires_grad)
+        title = " ".join(filter(None, (group.path.rpartition(".")[2], group.title)))
+        rows = [title + (f" (call {group.call})" if group.call > 1 else ""), cut(group.detail)]
+        if count:
+            rows.append(f"{count:,} parameter{'s' * (count != 1)}")
+        fill, border = self.theme.module
+        if results := [k for k in inside if k in self.graph.roots]:  # these do not leave by an arrow with a shape
+            rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._value)}" for k in results[:MANY]]
+            border = self.theme.root[1]
+        if self.style.shaded:
+            fill = self.shade(*(node for node in nodes if node.op is None))
+        looks = {"color": border} if self.style.highlighted.isdisjoint(inside) else self.accent
+        return self.picture.box([r for r in rows if r], frame, fillcolor=fill, **looks)
+
+    def arrows_into(self, item: int, entry: str) -> None:
+        """Add the arrows into the box of a group, with the shapes of its inputs."""
+        for k in self.folding.inside(item):
+            for p in self.graph.parents[k]:
+                source = self.folding.item[p]
+                if source != item and source in self.box and (self.box[source], entry) not in self._drawn:
+                    self._drawn.add((self.box[source], entry))
+                    text = self.shape(p) if source in self.folding.closed else ""
+                    self.picture.edge(self.box[source], entry, text, **self.highlight(p, k))
+
+    def shape(self, k: int) -> str:
+        """Return the shape of an array; empty for a float."""
+        data = self.graph.nodes[k]._value
+        return format_shape(data) if isinstance(data, np.ndarray) else ""
+
+    def highlight(self, tail: int, head: int) -> dict[str, str]:
+        """Return the attributes of an arrow that may be highlighted."""
+        return self.accent if {tail, head} <= self.style.highlighted and self.style.active is None else {}
+
+    def operation(self, k: int, frame: int | None) -> str:
+        """Add the oval of an operation and its operands, in order."""
+        node, args = self.graph.nodes[k], self.graph.args[k]
+        assert node.op is not None
+        fill, border = self.theme.op
+        is_index = node.op.symbol == "[]"  # constants are then part of the text
+        constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
+        several = {"ordering": "in"} if len(args) > 1 and node.op.symbol not in COMMUTATIVE else {}
+        op = self.picture.box([operation_text(node, args)], frame, fillcolor=fill, color=border, **OVAL, **several)
+        if len(constants) > MANY:
+            self.picture.edge(self.picture.small(f"{len(constants):,} constants", frame), op)
+        alike = len({self.folding.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1
+        for position, arg in enumerate(args):
+            if isinstance(arg, Node):
+                self.operand(k, position, op, frame, folded=alike and len(args) > MANY)
+            elif 0 < len(constants) <= MANY:
+                self.picture.edge(self.picture.small(format_constant(arg), frame), op)
+        return op
+
+    def operand(self, k: int, position: int, op: str, frame: int | None, folded: bool) -> None:
+        """Add the arrow of one operand, with its derivative; only one for many equal operands."""
+        node = self.graph.nodes[k]
+        p = self.graph.position[id(self.graph.args[k][position])]
+        source = self.folding.item[p]
+        if source not in self.box or (folded and (self.box[source], op) in self._drawn):
+            return
+        self._drawn.add((self.box[source], op))
+        text = self.shape(p) if source in self.folding.closed else ""
+        looks = self.highlight(p, k)
+        if self.style.partials:
+            text = self.graph.partial(node, position, self.style.formulas) or text
+        elif self.style.shares and self.graph.uses[p] > 1 and (step := self.graph.steps.get((node, position))):
+            share = format_array(step.contribution)
+            text, looks = share if share[0] == "-" else f"+{share}", looks | {"fontcolor": self.theme.accent}
+        active = self.style.active
+        if active is not None and active[0] is node and active[1] == position:
+            looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}
+        named = self.is_far(source, self.folding.item[k])
+        tail = self.picture.small(self.graph.given[id(self.graph.nodes[source])], frame) if named else self.box[source]
+        self.picture.edge(tail, op, text, **looks)
+
+
+def variable_rows(node: Node, style: Style, names: Mapping[int, str]) -> list[str]:
+    """Return the lines of a variable's box: name, shape, data, gradient."""
+    grad = raw_data(node._grad if style.grads is None else style.grads.get(node))
+    rows = data_rows(names.get(id(node)) or node.name, node._value, values=style.values)
+    if style.gradients and node.requires_grad and (grad is not None or style.pending):
+        rows.append("grad" if grad is None else f"grad {format_array(grad)}")
+    return rows or [" "]
+
+
+def operation_text(node: Node, args: Operands) -> str:
+    """Return the symbol of an operation, with its parameters on a second line."""
+    assert node.op is not None
+    if node.op.symbol == "[]":
+        return cut(f"[{', '.join('·' if isinstance(a, Node) else format_constant(a) for a in args[1:])}]", 24)
+    given = [f"{k}={format_constant(v)}" for k, v in node.params.items() if v is not None and v is not False]
+    return cut(node.op.symbol, 24) + (f"\n{cut(', '.join(given), 32)}" if given else "")
 
 
 def draw(
@@ -216,15 +347,14 @@ def draw(
             raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
     style = Style(theme, direction, values, gradients, partials, formulas, color == "gradient")
     roots, recorder = results_of("draw", root, inputs, zoom, loss)
-    graph = Snapshot(roots)
-    notes = Annotations(graph, recorder.renamed(names_by_identity(names or {})))
+    graph = Snapshot(roots, recorder.renamed(names_by_identity(names or {})))
     grouped = bool(recorder.group_of)
     if loss is not None or (grouped and sum(np.size(node._value) for node in roots) == 1):
-        style.grads = notes.gradients
+        style.grads = graph.gradients
     elif zoom == "scalars":
         style.grads = {}
     style.gradients &= style.grads is not None or any(map(computed, graph.nodes))
-    style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(notes, style)
+    style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(graph, style)
     style.highlighted = on_paths(graph, path, recorder)
     style.inputs = {id(node) for node in recorder.inputs}
     large = limit is not None and len(graph.nodes) > limit
@@ -232,10 +362,10 @@ def draw(
     repeats = expand is not True and (large or crowded or (grouped and zoom != "scalars"))
     folding = Folding(graph, recorder.group_of, opened(recorder, zoom, expand), repeats)
     shown = nearest(folding.order, folding.parents, limit, depth)
-    message = left_out(folding, shown, silent=grouped and not crowded)
-    picture = GraphPicture(folding, style, notes).write(shown)
-    page = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
-    return Drawing(picture, message, len(graph.nodes), play=page)
+    drawing = GraphPicture(folding, style).write(shown)
+    drawing.message = left_out(folding, shown, silent=grouped and not crowded)
+    drawing.play = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
+    return drawing
 
 
 def computed(node: Node) -> bool:
@@ -243,13 +373,13 @@ def computed(node: Node) -> bool:
     return node._grad is not None and (isinstance(raw_data(node._grad), np.ndarray) or raw_data(node._grad) != 0)
 
 
-def explains(notes: Annotations, style: Style) -> bool:
+def explains(graph: Snapshot, style: Style) -> bool:
     """Return whether the gradients shown of the nodes used several times are the sums of their shares."""
-    nodes = [node for k, node in enumerate(notes.graph.nodes) if notes.graph.uses[k] > 1 and node.requires_grad]
+    nodes = [node for k, node in enumerate(graph.nodes) if graph.uses[k] > 1 and node.requires_grad]
     grads = [node._grad if style.grads is None else style.grads.get(node) for node in nodes]
-    if not grads or any(g is None for g in grads) or any(np.size(seed) != 1 for seed in notes.seeds.values()):
+    if not grads or any(g is None for g in grads) or any(np.size(seed) != 1 for seed in graph.seeds.values()):
         return False
-    sums = (raw_data(notes.gradients.get(node, 0.0)) for node in nodes)
+    sums = (raw_data(graph.gradients.get(node, 0.0)) for node in nodes)
     return all(np.allclose(raw_data(g), total, equal_nan=True) for g, total in zip(grads, sums, strict=True))
 
 
@@ -395,23 +525,22 @@ def draw_backward(
     """
     if not isinstance(root, Node):
         raise not_a_node("draw_backward", root)
-    graph = Snapshot([root])
+    graph = Snapshot([root], names_by_identity(names or {}))
     if len(graph.nodes) > MOST_NODES:
         raise ValueError(
             f"this graph has {len(graph.nodes):,} nodes, and an animation may have {MOST_NODES} at most: draw a part "
             "of the computation, or use draw(loss)"
         )
-    notes = Annotations(graph, names_by_identity(names or {}))
     style = Style(theme, direction, partials=True, pending=True)
-    steps = list(backward_steps(root, names=notes.names))
+    steps = list(backward_steps(root, names=graph.names))
     moments: list[tuple[dict[Node, Cotangent], Step | None, str]] = [({}, None, "forward: every node has its value")]
-    moments.append(({root: 1.0}, None, f"backward begins: ∂{notes.names[root]}/∂{notes.names[root]} = 1"))
+    moments.append(({root: 1.0}, None, f"backward begins: ∂{graph.names[root]}/∂{graph.names[root]} = 1"))
     for step in steps:
         known = moments[-1][0] | {step.argument: step.total}
         moments.append((known, step, caption(step, len(steps))))
     moments.append((moments[-1][0], None, "every gradient is complete"))
-    style.widths = widths(graph, style, notes, [known for known, *_ in moments])
-    return Animation([frame(graph, style, notes, *moment) for moment in moments], THEMES[theme].background)
+    style.widths = widths(graph, style, [known for known, *_ in moments])
+    return Animation([frame(graph, style, *moment) for moment in moments], THEMES[theme].background)
 
 
 def caption(step: Step, count: int) -> str:
@@ -425,23 +554,21 @@ def caption(step: Step, count: int) -> str:
     return f"step {step.number} of {count}:  ∂{root}/∂{cut(names[step.argument], 12)} {sign} {cut(product, 80)}"
 
 
-def widths(graph: Snapshot, style: Style, notes: Annotations, moments: list[dict[Node, Cotangent]]) -> dict[int, float]:
+def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Cotangent]]) -> dict[int, float]:
     """Return for each box a width in inches that fits its text in every frame, so that no box moves."""
     longest = dict.fromkeys(range(len(graph.nodes)), 0)
     for style.grads in moments:
         for k, node in enumerate(graph.nodes):
-            longest[k] = max(longest[k], *map(len, variable_rows(node, style, notes.given)))
+            longest[k] = max(longest[k], *map(len, variable_rows(node, style, graph.given)))
     return {k: 0.3 + 0.088 * length for k, length in longest.items()}
 
 
-def frame(
-    graph: Snapshot, style: Style, notes: Annotations, known: dict[Node, Cotangent], step: Step | None, text: str
-) -> str:
+def frame(graph: Snapshot, style: Style, known: dict[Node, Cotangent], step: Step | None, text: str) -> str:
     """Return one frame in the DOT language."""
     style.grads = known
     style.active = None if step is None else (step.node, step.position)
     style.highlighted = set() if step is None else {graph.position[id(step.argument)]}
-    drawing = GraphPicture(Folding(graph, {}, set(), False), style, notes)
-    drawing.picture.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": drawing.theme.ink}
-    drawing.picture.message = text
-    return drawing.write(set(range(len(graph.nodes)))).dot()
+    drawing = GraphPicture(Folding(graph, {}, set(), False), style).write(set(range(len(graph.nodes))))
+    drawing.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": drawing.theme.ink}
+    drawing.message = text
+    return drawing.source

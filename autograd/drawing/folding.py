@@ -12,12 +12,19 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from autograd.explaining.formula import Names, full_term, last_operation
+from autograd.explaining.steps import Step, backward_steps
+from autograd.explaining.typeset import cut, flattened, format_array
 from autograd.extend import DRAWN_BY, Watch, watching
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import not_a_node
-from autograd.typing import Data, Function, Operand, Operands
+from autograd.reverse import reverse_pass
+from autograd.typing import Cotangent, Data, Function, Operand, Operands
 
 
 @dataclass(eq=False, slots=True)
@@ -127,6 +134,7 @@ def results_of(
 # ---------------------------------------------------------------------------------------------------------- repetitions
 
 FEWEST = 3  # repetitions that are folded
+LONGEST_FORMULA = 36  # characters in a box; a longer one is replaced by the last operation
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
 DEEPEST = 24  # operations along a path that are shown of a large graph
 CANDIDATES = 64  # lengths of a repetition that are tried at each position
@@ -145,9 +153,16 @@ class Snapshot:
         For each node the positions of its arguments, in order.
     uses : Counter
         How often each node is an argument.
+    given : dict of int to str
+        Names by the identity of the node.
+
+    Notes
+    -----
+    Derivatives and formulas are computed on first use; no `.grad` is read or written.
     """
 
-    def __init__(self, roots: Sequence[Node]) -> None:
+    def __init__(self, roots: Sequence[Node], given: Mapping[int, str] | None = None) -> None:
+        self.given: dict[int, str] = dict(given or {})
         self.nodes: list[Node] = topological_order(*roots)
         self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
         self.args: list[Operands] = [node.args for node in self.nodes]  # unaffected by later assignments
@@ -162,6 +177,68 @@ class Snapshot:
                     f"the graph of {len(self.nodes):,} nodes has a cycle through {self.nodes[k].op}, or "
                     "changed while it was drawn; a result cannot be its own argument"
                 )
+
+    @cached_property
+    def names(self) -> Names:
+        """Unique names of the nodes."""
+        return Names(self.nodes, self.given)
+
+    @cached_property
+    def seeds(self) -> dict[Node, Cotangent]:
+        """The results that require a gradient, each with its cotangent in the sum of all."""
+        roots = [root for k in sorted(self.roots) if (root := self.nodes[k]).requires_grad]
+        return {r: np.ones_like(r._value) if isinstance(r._value, np.ndarray) else 1.0 for r in roots}
+
+    @cached_property
+    def steps(self) -> dict[tuple[Node, int], Step]:
+        """The edges of the backward pass from the sum of the results, by node and position of the argument."""
+        steps = (s for root, one in self.seeds.items() for s in backward_steps(root, one, names=self.names))
+        return {(step.node, step.position): step for step in steps}
+
+    @cached_property
+    def gradients(self) -> dict[Node, Cotangent]:
+        """The derivative of the sum of the results with respect to each variable."""
+        order = [node for node in self.nodes if node.requires_grad]
+        return reverse_pass(order, dict(self.seeds), keep=frozenset(order))
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest finite magnitude of a derivative."""
+        sizes = [size for g in self.gradients.values() if np.isfinite(size := abs(extreme(g)))]
+        return max(sizes, default=0.0)
+
+    def partial(self, node: Node, position: int, formulas: bool) -> str:
+        """Return the local derivative of a node by one of its arguments as text; empty if there is none."""
+        step = self.steps.get((node, position))
+        if step is None:
+            return ""
+        rule = step.rule_formula.term
+        formula = cut(flattened(rule), LONGEST_FORMULA) if rule is not None else ""
+        if step.local is None:
+            return formula
+        value = format_array(step.local)
+        return f"{formula} = {value}" if formulas and formula and formula != value else value
+
+    def formula(self, node: Node) -> str:
+        """Return a computed node in terms of the leaves if that is short, else its last operation; empty for a leaf."""
+        if node.op is None:
+            return ""
+        text = flattened(full_term(node, self.names, LONGEST_FORMULA))
+        if len(text) > LONGEST_FORMULA:
+            text = flattened(last_operation(node, self.names))
+        return cut(text, LONGEST_FORMULA)
+
+
+def extreme(g: Cotangent) -> float:
+    """Return the element of a derivative with the largest magnitude.
+
+    Examples
+    --------
+    >>> extreme(-2.0), extreme(np.array([0.5, -3.0])), extreme(np.zeros(0))
+    (-2.0, -3.0, 0.0)
+    """
+    flat = np.ravel(g)
+    return float(flat[np.argmax(np.abs(flat))]) if flat.size else 0.0
 
 
 def distances(order: Sequence[int], parents: Parents) -> dict[int, int]:

@@ -5,17 +5,21 @@ The same calls give the same text.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from autograd.explaining.typeset import cut, format_array, format_shape, visible
+from autograd.files import write_atomically
 from autograd.recording import raw_data
 from autograd.typing import Operand
 
-from .render import FONT, RenderError
+from .render import FONT, FORMATS, TIMEOUT, RenderError, render, target_path
 
 try:
     import graphviz
@@ -147,8 +151,8 @@ def escaped(text: str, *, record: bool = False) -> str:
     return "\\n".join(line for line in text.split("\n") if line)
 
 
-class Picture:
-    """A picture of boxes and arrows.
+class Drawing:
+    """A picture of boxes and arrows, the result of `draw`; notebooks display it.
 
     Parameters
     ----------
@@ -160,6 +164,19 @@ class Picture:
         Direction of the arrows.
     **attributes
         DOT attributes of the graph that replace the default ones.
+
+    Attributes
+    ----------
+    source : str
+        The picture in the DOT language, always the same for the same graph.
+    message : str
+        The number of nodes left out, and how to draw them; empty if all are shown.
+    legend : str
+        Text below the picture, above the message.
+    nodes : int
+        The number of nodes, those left out included.
+    play : callable, optional
+        Writes the interactive page to ``path=``.
     """
 
     def __init__(self, name: str, theme: str = "light", direction: str = "LR", **attributes: str) -> None:
@@ -173,6 +190,9 @@ class Picture:
         self.edges: list[tuple[str, str, str, dict[str, str]]] = []
         self.name = name
         self.message = ""
+        self.legend = ""
+        self.nodes = 0
+        self.play: Callable[..., object] | None = None
         self.attributes: dict[str, str] = {
             "rankdir": direction, "bgcolor": self.theme.background, **GRAPH, "fontcolor": self.theme.faint,
             **attributes,
@@ -208,10 +228,76 @@ class Picture:
         faint = self.theme.faint
         return self.box([text], frame, shape="box", style="dashed,rounded", color=faint, fontcolor=faint)
 
+    # ----------------------------------------------------------------------------------------------------- files
+
+    def svg(self) -> str:
+        """Return the drawing as SVG text.
+
+        Raises
+        ------
+        RenderError
+            If no drawing engine is installed; the message names those that can be.
+        """
+        return render(self.source, "svg").decode("utf-8")
+
+    def save(self, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:
+        """Write the drawing to a file in the format of its suffix, and return the path.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.tex`` for TikZ, ``.dot``, ``.mmd`` for
+            Mermaid, or ``.html`` for the page of `play`, in which frames open and close.
+        engine : {'embedded', 'dot'}, optional
+            The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
+            default the first of them that can write the format.
+        timeout : float
+            Seconds after which the layout is abandoned.
+
+        Raises
+        ------
+        ValueError
+            If the suffix or the engine is not one of these.
+        OSError
+            If the folder does not exist or cannot be written to; an existing file is then unchanged.
+        RenderError
+            If the drawing cannot be rendered.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from autograd import Value, draw
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
+        'product.dot'
+        """
+        target = target_path(path, (*FORMATS, "mmd", *(["html"] if self.play else [])))
+        suffix = target.suffix[1:].lower()
+        if suffix == "html" and self.play:
+            self.play(path=target)
+        elif suffix == "mmd":
+            write_atomically(target, self.mermaid())
+        else:
+            write_atomically(target, render(self.source, suffix, engine=engine, timeout=timeout))
+        return target
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return the SVG for a notebook, or text if it cannot be rendered."""
+        bundle = {"text/plain": repr(self)}
+        try:
+            bundle["image/svg+xml"] = self.svg()
+        except RenderError as error:
+            bundle["text/plain"] += f"\n{error}"
+        return bundle
+
+    def __repr__(self) -> str:
+        return f"<drawing of {self.nodes:,} nodes{': ' if self.message else ''}{self.message}>"
+
     # ------------------------------------------------------------------------------------------------------- DOT
 
-    def dot(self) -> str:
-        """Return the picture in the DOT language, with the message below it."""
+    @cached_property
+    def source(self) -> str:
+        """The picture in the DOT language, with the message below it."""
         if graphviz is None:
             raise RenderError("drawing needs the package graphviz: pip install graphviz")
         graph = dict(self.attributes)
@@ -231,8 +317,8 @@ class Picture:
             with dot.subgraph(graph_attr={"rank": "same"}) as row:
                 for name in names:
                     row.node(name)
-        if self.message:
-            dot.attr(label=graphviz.nohtml(escaped(self.message)), labelloc="b")
+        if text := "\n".join(filter(None, (self.legend, self.message))):
+            dot.attr(label=graphviz.nohtml(escaped(text)), labelloc="b")
         return str(dot.source)
 
     def _write_boxes(self, dot: "graphviz.Digraph", frame: int | None, depth: int) -> None:
@@ -263,7 +349,7 @@ class Picture:
         Examples
         --------
         >>> from autograd import Value, draw
-        >>> print(draw(Value(2.0, name="x") * 3.0).picture.mermaid(), end="")
+        >>> print(draw(Value(2.0, name="x") * 3.0).mermaid(), end="")
         flowchart LR
         n0("x<br/>2")
         style n0 fill:#dceafb,stroke:#3b78c2,color:#1f2933

@@ -74,7 +74,7 @@ def draw_passes(
         outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
     total = None if loss is None else loss(outputs[-1])
     gradients = gradients_of_pass(total, outputs, twin)
-    picture = ag.Picture("passes", theme, nodesep="0.35", ranksep="0.35")
+    picture = ag.Drawing("passes", theme, nodesep="0.35", ranksep="0.35")
     shown = [[(SHORT.get(n, n), p) for n, p in m.named_parameters() if isinstance(p, Tensor)][:4] for m in twin]
     lines = max(map(len, shown))
     names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ", "L"]
@@ -92,8 +92,9 @@ def draw_passes(
             box = add_stage(picture, title, below, lines)
             after = add_flows(picture, names[i + 1], outputs[i + 1], gradients)
             column = connect(picture, column, (f"{box}:f", f"{box}:b"), after)
-    message = f"{len(skipped)} of {count} layers are not shown" if skipped else ""
-    return ag.Drawing(picture, message, 2 * count + 1)
+    picture.message = f"{len(skipped)} of {count} layers are not shown" if skipped else ""
+    picture.nodes = 2 * count + 1
+    return picture
 
 
 def run(model: Sequential, x: Operand) -> Iterator[Operand]:
@@ -202,7 +203,7 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
     if limit is not None and limit < 2:
         raise ValueError(f"limit must be at least 2 neurons, got {limit}")
     columns = columns_of(linear(model) if isinstance(model, (MLP, Layer)) else copy.deepcopy(model).eval(), x)
-    picture = ag.Picture("neurons", theme, nodesep="0.12", ranksep="1.5", splines="line")
+    picture = ag.Drawing("neurons", theme, nodesep="0.12", ranksep="1.5", splines="line")
     before: dict[int, str] = {}
     hidden = 0
     for column in columns:
@@ -211,10 +212,12 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
         if column.weights is not None:
             add_weights(picture, np.asarray(column.weights, dtype=float), before, names)
         before = names
-    total = sum(column.neurons for column in columns)
-    message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
-    sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
-    return ag.Drawing(picture, message, total, legend=sign)
+    picture.nodes = sum(column.neurons for column in columns)
+    if hidden:
+        picture.message = f"{hidden:,} of {picture.nodes:,} neurons are not shown; limit=None shows all"
+    colours = "positive weights black, negative ones grey", "blue: positive weights, red: negative"
+    picture.legend = colours[theme != "print"]
+    return picture
 
 
 def linear(model: MLP | Layer) -> Module:

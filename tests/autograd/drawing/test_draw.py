@@ -17,9 +17,8 @@ from hypothesis import given, strategies as st
 import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
-from autograd.drawing.draw import draw
+from autograd.drawing.draw import GraphPicture, Style, draw
 from autograd.drawing.folding import Folding, Snapshot, nearest
-from autograd.drawing.graph_picture import Annotations, GraphPicture, Style
 from autograd.drawing.picture import THEMES, escaped
 from autograd.explaining.typeset import cut, format_array, format_number, visible
 from autograd.graph import set_operation
@@ -375,7 +374,7 @@ def test_graph_modified_while_it_is_drawn_raises_or_draws(neuron):
 
     def source():
         folding = Folding(graph, {}, set(), False)
-        return GraphPicture(folding, Style(), Annotations(graph, {})).write(set(range(6))).dot()
+        return GraphPicture(folding, Style()).write(set(range(6))).source
 
     before = source()
     set_operation(neuron.args[0], neuron.args[0].op, (neuron, neuron), (neuron, neuron), {})
