@@ -342,6 +342,16 @@ class NetworkPicture {
           height: `${this.box}px`,
         });
         button.addEventListener("click", () => this.choose(l, i));
+        button.addEventListener("keydown", event => {
+          const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+          if (!by) return;
+          event.preventDefault();
+          const { layer, neuron, input = -1 } = this.selected || {},
+            count = trainer.net.layers[l].weights[i].length + 1, // the neuron itself, then its weights
+            at = layer === l && neuron === i ? input + 1 : 0,
+            next = (at + by + count) % count;
+          this.choose(l, i, next ? next - 1 : undefined);
+        });
         this.host.append(button);
         return button;
       }),
@@ -349,6 +359,7 @@ class NetworkPicture {
   }
 
   mark(selected) {
+    this.selected = selected;
     for (const button of this.buttons) {
       const { layer, neuron } = button.dataset;
       const isChosen = Boolean(selected) && Number(layer) === selected.layer && Number(neuron) === selected.neuron;

@@ -12,6 +12,7 @@ const picture = new NetworkPicture($("network"), (layer, neuron, input) => {
   state.selected = same ? null : chosen;
   draw();
   detail();
+  if (state.selected && input !== undefined) say(`${$("detail-title").textContent}.`);
 });
 
 const say = text => {

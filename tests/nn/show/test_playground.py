@@ -358,6 +358,18 @@ def test_neuron_and_point_show_their_derivation(opened):
     assert page.inner_text("#detail-title") == "Derivation"
 
 
+def test_arrow_keys_select_the_weights_of_a_neuron(opened):
+    page = opened(nn.play(network((3, 1))))
+    page.focus('[data-layer="0"][data-neuron="1"]')
+    titles = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp"):
+        page.keyboard.press(key)
+        titles.append(page.inner_text("#detail-title"))
+    weights = [f"Derivation of weight w{i} of neuron 2 of layer 0, for point 1" for i in (1, 2)]
+    assert titles == [*weights, "Derivation of neuron 2 of layer 0, for point 1", weights[1]]
+    assert say(page) == f"{weights[1]}."
+
+
 def test_player_derives_the_gradients_of_a_neuron(opened, tmp_path):
     model = network((3, 1))
     page = opened(nn.play(model))
