@@ -167,8 +167,6 @@ class Drawing:
 
     Attributes
     ----------
-    source : str
-        The picture in the DOT language, always the same for the same graph.
     message : str
         The number of nodes left out, and how to draw them; empty if all are shown.
     legend : str
@@ -297,7 +295,7 @@ class Drawing:
 
     @cached_property
     def source(self) -> str:
-        """The picture in the DOT language, with the message below it."""
+        """The picture in the DOT language, always the same for the same graph."""
         if graphviz is None:
             raise RenderError("drawing needs the package graphviz: pip install graphviz")
         graph = dict(self.attributes)

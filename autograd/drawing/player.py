@@ -153,7 +153,7 @@ def operations_of_pages(used: Collection[str] = ()) -> str:
             continue
         operands, options = operands_and_options(op)
         adjoint = not isinstance(op, Elementwise)
-        given = ", ".join([*"g" * adjoint, "y", *(f"x{i}" for i in range(len(rules))), *options])
+        given = ", ".join([*(["g"] if adjoint else []), "y", *(f"x{i}" for i in range(len(rules))), *options])
         pulls = ", ".join(pull(rule, given) for rule in rules)
         names = "xyzuvw"[: len(operands) + len(options)]
         values.append(f"{name}: ({', '.join(names)}) => +({expression(op, names)}),")

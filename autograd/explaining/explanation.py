@@ -119,8 +119,8 @@ class Walkthrough(RecordedPass):
     def row(self, step: Step) -> tuple[Item, ...]:
         """Return one step as cells of the table."""
         partial = Term("partial", (self.names.term(step.node), self.names.term(step.argument)))
-        rule, local = local_term(step), number(step.local)
-        local_side = equation(partial, local) if rule in (None, local) else equation(partial, rule, local)
+        local = number(step.local)
+        local_side = equation(*distinct([partial, local_term(step) or local, local]))
         product = Term("times", (number(step.upstream), local))
         total: tuple[Term, ...] = (number(step.total),)
         if not step.first:

@@ -20,13 +20,12 @@ from nn.typing import Array, Operand
 from .graphs import settings
 
 SHORT = {"weight": "W", "bias": "b"}
-MOST_STAGES = 8
 WIDEST = 4.0  # points, for the largest weight
 THINNEST = 0.25
 BLANK = "\u00a0"  # an empty line would crash the embedded engine
 LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
 NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
-Pair = tuple[str, str]  # names of boxes or ports, of the forward and of the backward pass
+Pair = tuple[str, str]  # names of the boxes of a value and of its gradient
 
 
 def draw_passes(
@@ -77,23 +76,15 @@ def draw_passes(
     picture = ag.Drawing("passes", theme, nodesep="0.35", ranksep="0.35")
     shown = [[(SHORT.get(n, n), p) for n, p in m.named_parameters() if isinstance(p, Tensor)][:4] for m in twin]
     lines = max(map(len, shown))
-    names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ", "L"]
-    outputs.append(total)
-    count = len(twin) + 1  # with the loss
-    skipped = range(MOST_STAGES // 2, count - MOST_STAGES // 2 + 1) if count > MOST_STAGES else range(0)
+    names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ"]
     column = add_flows(picture, "x", outputs[0], gradients)
-    for i in range(count):
-        if i == skipped.start < skipped.stop:
-            box = picture.dashed(f"{len(skipped)} more\nlayers")
-            column = connect(picture, column, (box, box), add_flows(picture))
-        elif i not in skipped:
-            title = [f"{i} {type(twin[i]).__name__}", settings(twin[i])] if i < len(twin) else ["loss", ""]
-            below = [(f"∂L/∂{name}{i}", gradients.get(id(p))) for name, p in (shown[i] if i < len(twin) else ())]
-            box = add_stage(picture, title, below, lines)
-            after = add_flows(picture, names[i + 1], outputs[i + 1], gradients)
-            column = connect(picture, column, (f"{box}:f", f"{box}:b"), after)
-    picture.message = f"{len(skipped)} of {count} layers are not shown" if skipped else ""
-    picture.nodes = 2 * count + 1
+    for i, module in enumerate(twin):
+        title = [f"{i} {type(module).__name__}", settings(module)]
+        below = [(f"∂L/∂{name}{i}", gradients.get(id(p))) for name, p in shown[i]]
+        box = add_stage(picture, title, below, lines)
+        column = connect(picture, column, box, add_flows(picture, names[i + 1], outputs[i + 1], gradients))
+    connect(picture, column, add_stage(picture, ["loss", ""], [], lines), add_flows(picture, "L", total, gradients))
+    picture.nodes = 2 * len(twin) + 3
     return picture
 
 
@@ -125,13 +116,10 @@ def add_stage(picture: Any, title: Sequence[str], parameters: Sequence[tuple[str
     return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")  # type: ignore[no-any-return]
 
 
-def add_flows(
-    picture: Any, name: str = "", data: Operand = None, gradients: Mapping[int, Operand] | None = None
-) -> Pair:
+def add_flows(picture: Any, name: str, data: Operand, gradients: Mapping[int, Operand]) -> Pair:
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = picture.theme
-    forward = ag.data_rows(name or "…", data)
-    backward = ag.data_rows(f"∂L/∂{name}" if name else "…", (gradients or {}).get(id(data)))
+    forward, backward = ag.data_rows(name, data), ag.data_rows(f"∂L/∂{name}", gradients.get(id(data)))
     value, gradient = (
         picture.box(["\n".join(rows)], None, fillcolor=theme.background, fontcolor=color, **LABEL)
         for rows, color in ((forward, theme.forward), (backward, theme.accent))
@@ -141,15 +129,15 @@ def add_flows(
     return value, gradient
 
 
-def connect(picture: Any, before: Pair, ports: Pair, after: Pair) -> Pair:
-    """Connect a layer with the labels before and after it; return the latter."""
+def connect(picture: Any, before: Pair, box: str, after: Pair) -> Pair:
+    """Connect the box of a layer with the labels before and after it; return the latter."""
     theme = picture.theme
     line = "solid" if theme.accent != theme.forward else "dashed"
     forward = {"color": theme.forward, "penwidth": "1.4", "weight": "8"}
     backward = {"color": theme.accent, "penwidth": "1.4", "weight": "8", "dir": "back", "style": line}
-    for attributes, k in ((forward, 0), (backward, 1)):
-        picture.edge(before[k], ports[k], **attributes)
-        picture.edge(ports[k], after[k], **attributes)
+    for attributes, k, port in ((forward, 0, f"{box}:f"), (backward, 1, f"{box}:b")):
+        picture.edge(before[k], port, **attributes)
+        picture.edge(port, after[k], **attributes)
     return after
 
 

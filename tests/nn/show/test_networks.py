@@ -168,12 +168,6 @@ def test_both_passes_go_opposite_ways():
     assert all(":b" in line for line in backward)
 
 
-def test_long_chains_are_shortened():
-    picture = nn.draw_passes(nn.Sequential(*[nn.Tanh() for _ in range(39)]))
-    assert picture.message == "33 of 40 layers are not shown"
-    assert picture.source.count("<f>") == 7
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_networks_draw_with_any_text(engine):
     for text in HOSTILE:
