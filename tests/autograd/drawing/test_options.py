@@ -309,7 +309,7 @@ def test_any_program_is_drawn_without_cycles(seed, steps, limit, expand, zoom):
     sorter.prepare()  # raises CycleError
     assert len(nodes) >= 1
     if expand is True and limit is None:
-        assert len(labels(picture.source)) == picture._nodes
+        assert len(labels(picture.source)) == picture.nodes
         assert "×" not in picture.source
 
 
