@@ -209,9 +209,9 @@ def test_scalars_of_a_batch_are_folded_to_one_example_of_one_neuron():
 
 def test_loss_of_many_outputs_is_folded():
     model = nn.MLP(4, [5, 10], rng=0)
-    picture = ag.draw(model, np.ones((3, 4)), zoom="scalars", loss=lambda z: (z * z).mean()).picture
+    picture = ag.draw(model, np.ones((3, 4)), zoom="scalars", loss=lambda z: (z * z).mean())
     assert picture.count < 80
-    assert "× 29" in picture.dot()  # the squares of 30 outputs, and their sum
+    assert "× 29" in picture.source  # the squares of 30 outputs, and their sum
 
 
 def test_large_models_are_folded():
