@@ -6,7 +6,7 @@ The annotation of an option carries its allowed range, and the class body reads 
         lr: NonNegative = 1e-3
         beta: Fraction = 0.9
 
-The options of a subclass come before those of its base class, of which it can drop some by ``without=(name, ...)``.
+A subclass inherits the options of its base class, which come first, and can drop some by ``without=(name, ...)``.
 The attributes are removed from the class: an optimizer keeps the values in ``param_groups``, a schedule or a wrapper as
 attributes of the instance.
 """
