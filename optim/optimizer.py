@@ -81,6 +81,8 @@ class Optimizer(Options):
     """True if the rule treats every element independently; otherwise it receives each parameter in its own shape."""
     needs_closure: ClassVar[bool] = False
     """True if `step` evaluates the loss several times, or needs products, and therefore needs a closure."""
+    whole_batch: ClassVar[bool] = False
+    """True if the loss of a step must be that of all rows, as of mini-batches it would mislead the method."""
     needs_product: ClassVar[Literal["", "hessian", "jacobian"]] = ""
     """'hessian' if the closure returns the loss and a function that multiplies lists of arrays by its Hessian, as
     `autograd.hessian_product` makes it; 'jacobian' if it returns residuals and a function of their cotangents."""

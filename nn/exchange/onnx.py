@@ -202,8 +202,7 @@ def _open_rows(onnx: Any, model: Module, inputs: list[Array]) -> list[Any]:
         return []
     if any(list(one.node) != list(g.node) or list(one.initializer) != list(g.initializer) for g in (two, single)):
         return []
-    lengths = list(dict.fromkeys(len(x) for x in inputs))
-    names = {n: f"rows_{i}" if i else "rows" for i, n in enumerate(lengths)}
+    names = {n: f"rows_{i}" if i else "rows" for i, n in enumerate(dict.fromkeys(len(x) for x in inputs))}
     first = []
     for ends in zip([*one.input, *one.output], [*two.input, *two.output], strict=True):
         rows, more = ([d.dim_value for d in end.type.tensor_type.shape.dim[:1]] for end in ends)

@@ -378,18 +378,11 @@ def pairwise_distance(x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-
     Examples
     --------
     >>> pairwise_distance([3.0, 0.0], [0.0, 4.0], eps=0.0)
-    5.0
+    np.float64(5.0)
     """
     checked_range("pairwise_distance", "p", p, low=1.0)
     d = as_losses(x1) - as_losses(x2) + eps
-    if p == 2.0:
-        return ag.sqrt(ag.sum(d * d, axis=-1, keepdims=keepdim))
-    size = ag.absolute(d)
-    if p == 1.0:
-        return ag.sum(size, axis=-1, keepdims=keepdim)
-    if np.isinf(p):
-        return ag.max(size, axis=-1, keepdims=keepdim)
-    return ag.sum(size**p, axis=-1, keepdims=keepdim) ** (1.0 / p)
+    return ag.norm(d, p, axis=-1, keepdims=keepdim)
 
 
 def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Operand:

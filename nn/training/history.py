@@ -61,12 +61,10 @@ class History(dict[str, list[float]]):
     def add(self, numbers: Mapping[str, float]) -> None:
         """Append the measurements of one epoch; a new name is filled with nan for the epochs before."""
         done = self.epochs
-        for key, value in numbers.items():
+        for key in {**self, **numbers}:
             column = self.setdefault(key, [])
             column += [math.nan] * (done - len(column))
-            column.append(float(value))
-        for column in self.values():
-            column += [math.nan] * (done + 1 - len(column))
+            column.append(float(numbers.get(key, math.nan)))
 
     def better(self, key: str) -> str:
         """Return 'lower' or 'higher': the `better` attribute of the metric called `key`."""
@@ -91,9 +89,8 @@ class History(dict[str, list[float]]):
         if key not in self or not self[key]:
             raise KeyError(f"the history does not contain {key!r}, only {', '.join(self) or 'nothing'}")
         sign = 1.0 if (mode == "min" if mode else self.better(key) == "lower") else -1.0
-        ranked = [math.inf if math.isnan(x) else sign * x for x in self[key]]
-        epoch = min(range(len(ranked)), key=ranked.__getitem__)
-        return epoch + 1, self[key][epoch]
+        epoch, value = min(enumerate(self[key], 1), key=lambda e: math.inf if math.isnan(e[1]) else sign * e[1])
+        return epoch, value
 
     def last(self) -> dict[str, float]:
         """Return the measurements of the latest epoch."""

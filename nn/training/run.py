@@ -245,8 +245,7 @@ class Run:
                 losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler)
                 if losses:
                     yield loader.dataset.batch(held[len(losses) - 1]), losses
-                for rest in held[len(losses) :]:
-                    yield loader.dataset.batch(rest), []
+                yield from ((loader.dataset.batch(rest), []) for rest in held[len(losses) :])
                 held = []
 
     def _watched(self, step: int) -> bool:
@@ -285,9 +284,7 @@ class Run:
 
     def _optimizer_mode(self, mode: str) -> None:
         """Switch an optimizer that keeps two sets of parameters (Schedule-Free) to those for `mode`."""
-        switch = getattr(self.optimizer, mode, None)
-        if callable(switch):
-            switch()
+        getattr(self.optimizer, mode, lambda: None)()
 
     # ------------------------------------------------------------------------------------------------- saving
 
@@ -301,16 +298,12 @@ class Run:
         totals = self.totals.state_dict()
         if self.rank:
             return
+        progress = {"done": self.done, "step": self.step, "seconds": self.seconds, "norms": self.stepper.norms}
+        callbacks = [c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks]
         checkpoint.save(
-            path,
-            **self._parts(),
-            schedules=self.schedules.state_dict(),
-            history=self.history.state_dict(),
-            totals=totals,
-            progress={"done": self.done, "step": self.step, "seconds": self.seconds, "norms": self.stepper.norms},
-            callbacks=[c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks],
-            rng=get_rng_state(),
-        )
+            path, **self._parts(), schedules=self.schedules.state_dict(), history=self.history.state_dict(),
+            totals=totals, progress=progress, callbacks=callbacks, rng=get_rng_state(),
+        )  # fmt: skip
 
     def resume(self, path: Path) -> None:
         """Continue from the state that `save` wrote, if the file exists."""
@@ -433,8 +426,8 @@ def fit(
         Whether steps, with the optimizer's update, are recorded and replayed by `autograd.compile`, which affects only
         the time they take.  Without metrics, and callbacks after each step, many steps are taken in one call.  By
         default a shape of batch is recorded when it occurs for the 17th time: a recording costs as much as 2 to 15
-        steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that take a closure
-        (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`), nor, with `comm`, for models of other layers than this
+        steps of the engine, and a replay saves a fifth to a half of each.  Never, with `l2`, for optimizers that take a
+        closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`), nor, with `comm`, for models of other layers than this
         library's, or with layers that exchange messages (`BatchNorm1d`, dropout).  Attributes of modules may be
         assigned between steps, and so may scalars that forward or the loss reads by name; values in other
         places (a list, a dict, another object) are read once: pass ``compile=False`` if they change.

@@ -27,7 +27,7 @@ SOLVERS: dict[str, Any] = {
     and found.first == "params"
     and found.needs_product != "jacobian"
 }
-WHOLE_BATCH = ("lbfgs", "newtoncg")
+WHOLE_BATCH = tuple(name for name, kind in SOLVERS.items() if kind.whole_batch)
 rates = optim.lr_scheduler
 SCHEDULES: dict[str, Callable[[Any, int, int], Any]] = {  # of an optimizer, the number of epochs and that of all steps
     "constant": lambda o, epochs, total: None,
@@ -98,10 +98,8 @@ def recipe(name: str, rows: float) -> Recipe:
     if name in WHOLE_BATCH:
         size = count
     epochs = 200 if constant else max(STEPS // max(count // size, 1), MIN_EPOCHS)
-    return Recipe(
-        RATES.get(name, 0.005), "constant" if constant else "cosine", size, epochs, min(3 / rows, 0.015),
-        0.1 if rows >= MIN_ROWS else 0.0,
-    )  # fmt: skip
+    lr, schedule = RATES.get(name, 0.005), "constant" if constant else "cosine"
+    return Recipe(lr, schedule, size, epochs, l2=min(3 / rows, 0.015), dropout=0.1 if rows >= MIN_ROWS else 0.0)
 
 
 def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
@@ -261,11 +259,8 @@ def objective(
         weight = weight / weight.mean()
     if classes is not None:
         soft = (1 - label_smoothing) * one_hot(y, classes) + label_smoothing / classes
-        return (
-            soft if weight is None else soft * weight[:, None],
-            SoftCrossEntropy(label_smoothing),
-            {"accuracy": _accuracy},
-        )
+        target = soft if weight is None else soft * weight[:, None]
+        return target, SoftCrossEntropy(label_smoothing), {"accuracy": _accuracy}
     if weight is None:
         return y, MSELoss(), {"r2": r2_score}
     return np.column_stack([y, weight]), _weighted_squared_error, {"r2": _r2_score}

@@ -121,6 +121,8 @@ def strong_wolfe(
 class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), needs_closure=True):
     """Base class of optimizers that move all parameters as one vector; a subclass defines `_descend`."""
 
+    whole_batch = True
+
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
         self.memory: StateDict = self._empty_memory()
