@@ -428,37 +428,26 @@ def _cause(checked: _CheckedFunction, failures: list[Entry], worst: Entry) -> st
 MOST_PATHS = 20_000
 
 
-@dataclass(frozen=True)
-class Way:
-    """The slope of the loss along a random direction of one variable; `paths` is nan if there are too many."""
-
-    variable: str
-    reverse: float
-    forward: float
-    numerical: float
-    paths: float
-
-
 @dataclass
 class Verification(Report):
     """The result of `verify`; true if the four ways agree for every variable.
 
     Attributes
     ----------
-    ways : list of Way
-        One per variable.
+    ways : dict
+        For each variable the slope of the loss along a random direction by the backward pass, by forward mode, by
+        differences, and by the sum over paths, which is nan if there are too many.
     first_edge : str
         The first edge, arguments before users, whose rule disagrees with finite differences; empty if none.
     """
 
-    ways: list[Way] = field(default_factory=list)
+    ways: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     first_edge: str = ""
 
     def __str__(self) -> str:
         lines = [f"{'variable':<16} {'reverse':>15} {'forward':>15} {'numerical':>15} {'sum of paths':>15}"]
-        for w in self.ways:
-            slopes = (w.reverse, w.forward, w.numerical, w.paths)
-            lines.append(f"{w.variable:<16} " + " ".join(f"{'-' if x != x else f'{x:.9g}':>15}" for x in slopes))
+        for name, slopes in self.ways.items():
+            lines.append(f"{name:<16} " + " ".join(f"{'-' if x != x else f'{x:.9g}':>15}" for x in slopes))
         return "\n".join(lines + self.problems)
 
 
@@ -512,17 +501,14 @@ def verify(
         v = _direction(rng, x)
         h = STEP * max(1.0, float(np.max(np.abs(x._value), initial=0.0)))
         above, below = (_replayed(order, {x: x._value + s * v})[loss] for s in (h, -h))
-        way = Way(
-            x.name or f"variable {i}",
-            0.0 if g is None else float(np.sum(g * v)),
-            float(np.sum(forward_pass(order, {x: v}).get(loss, 0.0))),
-            float(np.sum(above - below)) / (2 * h),
-            _along_paths(order, loss, x, v),
-        )
-        report.ways.append(way)
-        slopes = [y for y in (way.forward, way.numerical, way.paths) if y is not way.paths or y == y]
-        if not all(abs(y - way.reverse) <= atol + rtol * abs(way.reverse) for y in slopes):
-            report.problems.append(f"verify: the four ways disagree for {way.variable}")
+        name = f"variable {i}" if not x.name or x.name in report.ways else x.name
+        reverse = 0.0 if g is None else float(np.sum(g * v))
+        forward = float(np.sum(forward_pass(order, {x: v}).get(loss, 0.0)))
+        numerical, paths = float(np.sum(above - below)) / (2 * h), _along_paths(order, loss, x, v)
+        report.ways[name] = (reverse, forward, numerical, paths)
+        compared = [reverse, forward, numerical] + [paths] * (paths == paths)
+        if not all(abs(y - reverse) <= atol + rtol * abs(reverse) for y in compared):
+            report.problems.append(f"verify: the four ways disagree for {name}")
     if report.problems:
         report.first_edge = first_wrong_edge(order, rng, rtol, atol)
         report.problems.append(

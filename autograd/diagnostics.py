@@ -453,7 +453,6 @@ def _shown(x: Data, bad: Shape) -> str:
     """Return a scalar in full, and an array by its element at the index `bad`, if it has one, and its range."""
     if not isinstance(x, np.ndarray) or not x.size or x.dtype.kind not in "biuf":
         return description(x)
+    spread = f"shape {x.shape}, from {np.fmin.reduce(x, None):g} to {np.fmax.reduce(x, None):g}"
     has_element = bad and len(bad) == x.ndim and all(i < n for i, n in zip(bad, x.shape, strict=True))
-    here = f"{x[bad]} there " if has_element else ""
-    spread = f"shape {x.shape}, from {np.nanmin(x):g} to {np.nanmax(x):g}" if not np.isnan(x).all() else "all nan"
-    return f"{here}({spread})" if here else spread
+    return f"{x[bad]} there ({spread})" if has_element else spread

@@ -193,14 +193,6 @@ def checked_name(given: object) -> str:
     return str(given)
 
 
-def one_name(name: object, label: object) -> str:
-    """Return the name of a `Value` given as `name` or as `label`."""
-    names = checked_name(name), checked_name(label)
-    if all(names) and name != label:
-        raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
-    return names[0] or names[1]
-
-
 def user_line() -> Line | None:
     """Return file and line number of the innermost frame outside of this library, or None."""
     frame: FrameType | None = sys._getframe(1)

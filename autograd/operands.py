@@ -178,18 +178,15 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
 
     def many(*args: Operand, **params: object) -> Operand:
         if params or (len(args) != arity and not variadic):
-            if not variadic:  # parameters given by position, as in sum(x, 0)
-                given = translated(op.name, defaults, {**dict(zip(names, args[arity:], strict=False)), **params})
-                params = {name: tuple(value) if type(value) is list else value for name, value in given.items()}
-            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
-                parameters = inspect.signature(op.forward).parameters
-                if unknown := params.keys() - parameters.keys():
-                    raise TypeError(f"{op.name}() got an unexpected keyword argument {min(unknown)!r}")
-                plural = "s" * (len(args) != 1)
-                raise TypeError(
-                    f"{op.name}({', '.join(parameters)}) was called with {len(args)} positional argument{plural}"
-                )
-            args, params = args if variadic else args[:arity], defaults | params
+            if not variadic:
+                params = translated(op.name, defaults, params)
+                positional = dict(zip(names, args[arity:], strict=False))  # parameters, as in sum(x, 0)
+                if len(args) < arity or len(args) > arity + len(names) or params.keys() & positional.keys():
+                    raise call_error(op, args, params)
+                args, params = args[:arity], positional | params
+            if params.keys() - defaults.keys():
+                raise call_error(op, args, params)
+            params = defaults | {name: tuple(value) if type(value) is list else value for name, value in params.items()}
         else:
             params = defaults
         for a in args:
@@ -202,6 +199,15 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
     if defaults or variadic or arity > 2:
         return many
     return one if arity == 1 else two
+
+
+def call_error(op: Primitive, args: Operands, params: Params) -> TypeError:
+    """Return Python's error of a call with missing, unknown or repeated arguments."""
+    try:
+        inspect.signature(op.forward).bind(*args, **params)
+    except TypeError as error:
+        return TypeError(f"{op.name}() {error}")
+    return TypeError(f"{op.name}() takes its operands by position")
 
 
 def with_pytorch_names(function: Operation) -> Operation:

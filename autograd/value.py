@@ -7,7 +7,7 @@ import numpy as np
 from . import fast_floats
 from .diagnostics import replace_data
 from .graph import KINDS, Node, Notes, make_leaf
-from .messages import checked_flag, one_name
+from .messages import checked_flag, checked_name
 from .recording import current_mode, notify_read
 from .reverse import share_of
 from .variable import Variable
@@ -54,7 +54,7 @@ class Value(Variable):
 
     def __init__(self, data: Any, name: str = "", *, label: str = "", requires_grad: bool = True) -> None:
         if label or type(name) is not str:
-            name = one_name(name, label)
+            name = checked_name(name or label)
         make_leaf(self, _as_float(data), requires_grad is True or checked_flag(requires_grad), name)
 
     @property

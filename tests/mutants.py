@@ -141,7 +141,7 @@ ARGUED = {
         "": "TYPE_CHECKING is False when the module runs",
     },
     "value.py": {
-        "if label or type(name) is not str: -> if True: name = one_name(name, label)": SHORTCUT,
+        "if label or type(name) is not str: -> if True: name = checked_name(name or label)": SHORTCUT,
         "if current_mode() is not True: -> False": SHORTCUT,
         "if current_mode() is not True: -> if True: notify_read(self, 'the data')": SHORTCUT,
         "number = value if type(value) is float else _as_float(value)"

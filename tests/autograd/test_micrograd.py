@@ -160,8 +160,6 @@ def test_no_gradient_is_zero():
 
 
 def test_a_value_has_one_name():
-    with pytest.raises(TypeError, match=r"'y'.*'x'.*one of them"):
-        Value(3.0, label="x", name="y")
     assert Value(3.0, label="x", name="x").name == "x"
     assert Value(3.0, label=None).name == ""
     for options in ({"name": 4}, {"label": 4}):
