@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
@@ -296,48 +295,19 @@ class _Switch(contextlib.ContextDecorator):
         return type(self)()
 
     def __call__(self, func: Any) -> Any:
-        """Decorate a function, coroutine or generator so that its body runs in this mode, and its caller does not."""
-        if inspect.isasyncgenfunction(func):
+        """Decorate a function so that its body runs in this mode."""
+        if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func):
             raise TypeError(
-                f"an asynchronous generator cannot be decorated; write `with {type(self).__name__}():` inside"
+                f"generators and coroutines cannot be decorated; write `with {type(self).__name__}():` inside"
             )
-        if inspect.iscoroutinefunction(func):
-
-            @functools.wraps(func)
-            async def awaited(*args: object, **kwargs: object) -> object:
-                with type(self)():
-                    return await func(*args, **kwargs)
-
-            return awaited
-        return self._resumed(func) if inspect.isgeneratorfunction(func) else super().__call__(func)
-
-    def _resumed(self, func: Function) -> Function:
-        """Return a generator function that enters the mode at each resume and leaves it at each yield."""
-
-        @functools.wraps(func)
-        def resumed(*args: object, **kwargs: object) -> Generator[object, object, object]:
-            generator = func(*args, **kwargs)
-            resume, given = generator.send, None
-            while True:
-                try:
-                    with type(self)():
-                        item = resume(given)
-                except StopIteration as stop:
-                    return stop.value
-                try:
-                    resume, given = generator.send, (yield item)
-                except BaseException as error:  # GeneratorExit included: `throw` ends the generator, as `close` does
-                    resume, given = generator.throw, error
-
-        return resumed
+        return super().__call__(func)
 
 
 class no_grad(_Switch):  # noqa: N801  (PyTorch's name)
     """Stop recording: results computed inside are leaves without gradient.
 
     A context manager and a decorator.  It holds for this thread or task, and for tasks started inside; the mode around
-    it is restored whatever happens inside, and wherever it is left.  A decorated generator is in this mode while it
-    runs, its caller is not.
+    it is restored whatever happens inside, and wherever it is left.
 
     Examples
     --------
