@@ -64,8 +64,22 @@ INSTEAD = {
     "argwhere": "np.argwhere(t)", "histc": "np.histogram(t, bins)", "bincount": "np.bincount(t)",
     "float32": "np.float32", "float64": "np.float64", "int64": "np.int64", "make_vjp": "vjp", "make_jvp": "jvp",
     "elementwise_grad": "grad(lambda x: f(x).sum())", "hessian_vector_product": "hvp",
+    "float_power": "a ** b", "ldexp": "a * 2.0**b", "addbmm": "c + sum(a @ b, 0)", "kthvalue": "sort(t)[..., k - 1]",
+    "diagflat": "diag(flatten(t), k)", "block_diag": "block([[a, zeros], [zeros, b]])",
+    "narrow": "take(t, np.arange(start, start + n), axis)", "pdist": "norm(a[:, None] - a, axis=-1)",
+    "broadcast_tensors": "broadcast_to(t, np.broadcast_shapes(...))", "vander": "x[:, None] ** np.arange(n)",
+    "cond": "s[0] / s[-1] with s = svdvals(t)", "nanmedian": "median(t[~isnan(t)])", "erfcx": "exp(x * x) * erfc(x)",
+    "nanquantile": "quantile(t[~isnan(t)], q)", "cholesky_inverse": "inv(l @ l.mT)",
+    "cumulative_trapezoid": "cumsum(0.5 * (y[1:] + y[:-1]) * dx)", "constant_pad_nd": "pad(t, width)",
+    "cartesian_prod": "reshape(stack(meshgrid(a, b), -1), (-1, 2))", "log_ndtr": "log(0.5 * erfc(-x / 2**0.5))",
+    "combinations": "t[np.array([*itertools.combinations(range(len(t)), r)])]", "ndtri": "2**0.5 * erfinv(2 * p - 1)",
+    "scatter_reduce": "index_add(t, index, values)", "index_reduce": "index_add(t, index, values)",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
+INSTEAD |= dict.fromkeys(
+    ("put", "index_put", "index_copy", "masked_scatter", "select_scatter", "slice_scatter", "diagonal_scatter"),
+    "where(mask, values, t)",
+)
 INSTEAD_SENTENCES = {
     "device": ONE_DEVICE, "is_cuda": ONE_DEVICE, "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE,
     "pin_memory": ONE_DEVICE, "contiguous": ANY_LAYOUT, "is_contiguous": ANY_LAYOUT,

@@ -162,6 +162,7 @@ OPERANDS = {
     "a": SQUARE, "b": SQUARE.T, "c": SQUARE + 1.0, "l": np.linalg.cholesky(SQUARE @ SQUARE.T), "t": SQUARE,
     "x": np.array([0.5]), "y": np.array([0.3]), "boundaries": np.array([0.0, 1.0]), "value": 2.0, "p": 2.0,
     "base": 10.0, "min": 0.6, "max": 1.5, "start": 0.0, "stop": 1.0, "num": 3, "mask": SQUARE > 0.4,
+    "values": 2.0, "k": 1, "q": 0.25, "n": 3,
 }  # fmt: skip
 EXPECTED = {
     "rsub": SQUARE.T - SQUARE, "addmv": SQUARE + 1.0 + SQUARE @ SQUARE.T,
@@ -172,6 +173,10 @@ EXPECTED = {
     "entr": [-0.5 * np.log(0.5)], "xlog1py": [0.5 * np.log(1.3)], "ndtr": [0.6914624612740131],
     "logspace": np.logspace(0.0, 1.0, 3), "bucketize": [[2, 1], [1, 1]], "count_nonzero": 4,
     "unique": [0.3, 0.5, 1.0, 2.0], "sgn": np.ones((2, 2)), "index_fill": [[2.0, 2.0], [0.3, 2.0]],
+    "float_power": SQUARE**SQUARE.T, "ldexp": SQUARE * 2.0**SQUARE.T, "kthvalue": SQUARE.min(1),
+    "diagflat": np.diag(SQUARE.ravel(), 1), "cholesky_inverse": np.linalg.inv(SQUARE @ SQUARE.T),
+    "erfcx": [np.exp(0.25) * math.erfc(0.5)], "nanmedian": np.median(SQUARE), "nanquantile": np.quantile(SQUARE, 0.25),
+    "log_ndtr": [np.log(0.6914624612740131)], "vander": [[1.0, 0.5, 0.25]], "index_put": [[2.0, 2.0], [0.3, 2.0]],
 }  # fmt: skip
 
 
