@@ -11,7 +11,7 @@ from autograd.operands import holds_objects, operand
 from autograd.typing import Array, DType, Operand, Shape
 
 from .elementwise import add
-from .shaping import axes_of, flat_or_axis, moveaxis, shape_tuple
+from .shaping import axes_of, flat_or_axis, shape_tuple
 
 Index: TypeAlias = Any  # an int, slice, None, Ellipsis, array_like, integer Tensor, or a tuple of these
 
@@ -272,61 +272,3 @@ def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Operand:
     ndim = len(shape_tuple(x))
     axes = axes_of(axis, ndim)
     return getitem(x, tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(ndim)))
-
-
-def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
-    """Return the diagonal of the matrices along two axes.
-
-    Parameters
-    ----------
-    x : array_like or Tensor
-        An array of at least two axes.
-    offset : int
-        The distance from the main diagonal; above it if positive.
-    axis1, axis2 : int
-        The axes of the rows and of the columns.
-
-    Returns
-    -------
-    Tensor or ndarray
-        The diagonals, along the last axis.
-
-    Examples
-    --------
-    >>> diagonal([[1.0, 2.0], [3.0, 4.0]])
-    array([1., 4.])
-    """
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
-    rows, columns = shape_tuple(x)[-2:]
-    i = np.arange(max(0, -offset), max(0, -offset, min(rows, columns - offset)))
-    return getitem(x, (..., i, i + offset))
-
-
-def diag(x: Operand, k: int = 0) -> Operand:
-    """Return the diagonal of a matrix, or the matrix that has a vector on its diagonal.
-
-    Parameters
-    ----------
-    x : array_like or Tensor
-        A matrix or a vector.
-    k : int
-        The diagonal: 0 for the main one, above it if positive.
-
-    Returns
-    -------
-    Tensor or ndarray
-        The vector or the square matrix.
-
-    Examples
-    --------
-    >>> diag([1.0, 2.0])
-    array([[1., 0.],
-           [0., 2.]])
-    """
-    shape = shape_tuple(x)
-    if len(shape) == 2:
-        return diagonal(x, k)
-    if len(shape) != 1:
-        raise ValueError(f"diag expected a vector or a matrix, got shape {shape}")
-    i, n = np.arange(shape[0]), shape[0] + abs(k)
-    return scatter(x, (i + max(0, -k), i + max(0, k)), (n, n))

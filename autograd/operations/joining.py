@@ -13,8 +13,8 @@ from autograd.typing import Operand, Operation, Shape
 
 from .comparing import where
 from .elementwise import subtract
-from .indexing import flip, getitem, take
-from .shaping import axes_of, broadcast_to, expand_dims, flat_or_axis, in_dtype_of, moveaxis, reshape, shape_tuple
+from .indexing import flip, getitem, scatter, take
+from .shaping import axes_of, broadcast_to, in_dtype_of, moveaxis, reshape, shape_tuple
 
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
@@ -250,41 +250,55 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     >>> repeat([1.0, 2.0], 2)
     array([1., 1., 2., 2.])
     """
-    x, axis = flat_or_axis(x, axis)
-    shape = shape_tuple(x)
-    if not isinstance(repeats, (int, np.integer)):
-        return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
-    before, after = shape[: axis + 1], shape[axis + 1 :]
-    spread = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
-    return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
+    return rearranged(lambda places: np.repeat(places, repeats, axis), x)
 
 
-def _rolled(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | None) -> Operand:
-    """Return the same as `roll`, composed of slices."""
-    if axis is None:
-        return reshape(_rolled(reshape(x, (-1,)), shift, 0), shape_tuple(x))
-    for by, a in np.broadcast(shift, axis):
-        before, cut = (slice(None),) * (a % x.ndim), -by % x.shape[a]
-        x = _concatenate(getitem(x, (*before, slice(cut, None))), getitem(x, (*before, slice(None, cut))), axis=int(a))
-    return x
+def tile(x: Operand, reps: int | Sequence[int]) -> Operand:
+    """Repeat the whole array along each axis.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The array.
+    reps : int or sequence of int
+        The number of repetitions along each axis, counted from the last.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The larger array.
+
+    Examples
+    --------
+    >>> tile([1.0, 2.0], 2)
+    array([1., 2., 1., 2.])
+    """
+    return rearranged(lambda places: np.tile(places, reps), x)
 
 
-@linear(
-    lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)),
-    composition=_rolled,
-)
 def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Operand:
     """Shift elements along `axis`, or of the flat array, cyclically.
 
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The array.
+    shift : int or sequence of int
+        The number of positions, or one for each axis.
+    axis : int or sequence of int, optional
+        The axes; the flat array by default.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The shifted array.
+
+    Examples
+    --------
     >>> roll([1.0, 2.0, 3.0])
     array([3., 1., 2.])
     """
-    return x if type(x) is float else np.roll(x, shift, axis)
-
-
-def _as_many(axis: int | Sequence[int] | None, shift: int | Sequence[int]) -> int | Sequence[int] | None:
-    """Return one axis per shift, as `np.roll` requires for a tuple of shifts."""
-    return (axis,) * len(np.atleast_1d(shift)) if isinstance(axis, (int, np.integer)) else axis
+    return rearranged(lambda places: np.roll(places, shift, axis), x)
 
 
 @linear(
@@ -321,18 +335,14 @@ def pad(x: Operand, pad_width: ArrayLike, mode: str = "constant", constant_value
     >>> pad([1.0, 2.0, 3.0], 2, mode="reflect")
     array([3., 2., 1., 2., 3., 2., 1.])
     """
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return rearranged(lambda places: np.pad(places, pad_width, mode=mode), x)  # type: ignore[call-overload]
+    if mode != "constant":
+        raise ValueError(f"pad expected mode constant, edge, reflect, symmetric or wrap, got {mode!r}")
     shape = shape_tuple(x)
     pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
-    if mode == "constant":
-        width = tuple((int(a), int(b)) for a, b in pairs)
-        padded = _pad(x, width)
-        return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), width), padded, constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad expected mode constant, edge, reflect, symmetric or wrap, got {mode!r}")
-    for axis, pair in enumerate(pairs):
-        if any(pair):
-            x = take(x, np.pad(np.arange(shape[axis]), pair, mode=mode), axis)  # type: ignore[call-overload]
-    return x
+    padded = _pad(x, width=tuple((a, b) for a, b in pairs))
+    return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), pairs), padded, constant_values)
 
 
 # ----------------------------------------------------------------------------------------------- inserting and removing
@@ -407,10 +417,6 @@ def atleast_3d(*arrays: Operand) -> Any:
     return _each(arrays, np.atleast_3d)
 
 
-def _as_list(found: Any) -> list[Operand]:
-    return found if isinstance(found, list) else [found]
-
-
 def vstack(tup: Sequence[Operand]) -> Operand:
     """Join arrays along the first axis; vectors are rows.
 
@@ -430,7 +436,7 @@ def vstack(tup: Sequence[Operand]) -> Operand:
     array([[1., 2.],
            [3., 4.]])
     """
-    return concatenate(_as_list(atleast_2d(*tup)), 0)
+    return concatenate([atleast_2d(x) for x in tup], 0)
 
 
 def hstack(tup: Sequence[Operand]) -> Operand:
@@ -451,7 +457,7 @@ def hstack(tup: Sequence[Operand]) -> Operand:
     >>> hstack([[1.0, 2.0], [3.0]])
     array([1., 2., 3.])
     """
-    arrays = _as_list(atleast_1d(*tup))
+    arrays = [atleast_1d(x) for x in tup]
     return concatenate(arrays, 0 if len(shape_tuple(arrays[0])) == 1 else 1)
 
 
@@ -473,7 +479,7 @@ def dstack(tup: Sequence[Operand]) -> Operand:
     >>> dstack([[1.0, 2.0], [3.0, 4.0]]).shape
     (1, 2, 2)
     """
-    return concatenate(_as_list(atleast_3d(*tup)), 2)
+    return concatenate([atleast_3d(x) for x in tup], 2)
 
 
 def column_stack(tup: Sequence[Operand]) -> Operand:
@@ -690,6 +696,61 @@ def choose(index: Any, choices: Sequence[Operand]) -> Operand:
     """
     index = np.asarray(index)
     return rearranged(lambda *parts: np.choose(index, parts), *choices)
+
+
+def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
+    """Return the diagonal of the matrices along two axes.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        An array of at least two axes.
+    offset : int
+        The distance from the main diagonal; above it if positive.
+    axis1, axis2 : int
+        The axes of the rows and of the columns.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The diagonals, along the last axis.
+
+    Examples
+    --------
+    >>> diagonal([[1.0, 2.0], [3.0, 4.0]])
+    array([1., 4.])
+    """
+    return rearranged(lambda places: np.diagonal(places, offset, axis1, axis2), x)
+
+
+def diag(x: Operand, k: int = 0) -> Operand:
+    """Return the diagonal of a matrix, or the matrix that has a vector on its diagonal.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        A matrix or a vector.
+    k : int
+        The diagonal: 0 for the main one, above it if positive.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The vector or the square matrix.
+
+    Examples
+    --------
+    >>> diag([1.0, 2.0])
+    array([[1., 0.],
+           [0., 2.]])
+    """
+    shape = shape_tuple(x)
+    if len(shape) == 2:
+        return diagonal(x, k)
+    if len(shape) != 1:
+        raise ValueError(f"diag expected a vector or a matrix, got shape {shape}")
+    i, n = np.arange(shape[0]), shape[0] + abs(k)
+    return scatter(x, (i + max(0, -k), i + max(0, k)), (n, n))
 
 
 def fliplr(x: Operand) -> Operand:

@@ -13,8 +13,8 @@ from autograd.typing import Array, Axis, Operand
 
 from .comparing import equal, isnan, logical_or, not_equal, or_one, sign, where
 from .elementwise import absolute, log, power
-from .indexing import diagonal, getitem
-from .joining import concatenate
+from .indexing import getitem
+from .joining import concatenate, diagonal
 from .products import einsum
 from .reducing import expanded, max, min, root_of_squares, sum
 from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, squeeze, swapaxes, tril, triu

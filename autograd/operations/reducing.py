@@ -12,8 +12,8 @@ from autograd.typing import Axis, Operand, Operation
 
 from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one, where
 from .elementwise import exp, log, multiply, negative, sqrt, subtract
-from .indexing import diag, flip, getitem, take, take_along_axis
-from .joining import atleast_2d, concatenate
+from .indexing import flip, getitem, take, take_along_axis
+from .joining import atleast_2d, concatenate, diag
 from .shaping import astype, axes_of, broadcast_to, expand_dims, flat_or_axis, flatten, moveaxis, reshape, shape_tuple
 
 
@@ -75,21 +75,15 @@ def _deviation(x: Operand, axis: Axis) -> Operand:
     return x - (mean(x, axis, True) if shape_of(x) is not None else x)
 
 
-def _freedom(x: Operand, axis: Axis, ddof: float) -> float:
-    """Return the number of degrees of freedom, nan if it is not positive."""
+def _freedom(x: Operand, axis: Axis, ddof: float, name: str = "") -> float:
+    """Return the number of degrees of freedom; nan, with a warning about the operation `name`, if there is none."""
     left = _count(x, axis) - ddof
-    return left if left > 0 else math.nan
-
-
-def _warn_without_freedom(name: str, x: Operand, axis: Axis, ddof: float) -> None:
-    """Warn, at the line that called the operation, if its result is nan."""
-    if (count := _count(x, axis)) <= ddof:
-        warnings.warn(
-            f"{name} of {count} value(s) with ddof={ddof} is nan, as no degree of freedom is left; use ddof=0 or more "
-            "values",
-            RuntimeWarning,
-            stacklevel=6,
-        )
+    if left > 0:
+        return left
+    if name:
+        reason = f"{name} of {_count(x, axis)} value(s) with ddof={ddof} is nan, as no degree of freedom is left"
+        warnings.warn(f"{reason}; use ddof=0 or more values", RuntimeWarning, stacklevel=6)
+    return math.nan
 
 
 @primitive(
@@ -130,10 +124,10 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) 
     >>> float(var([1.0, 2.0, 3.0])), float(var([1.0, 2.0, 3.0], ddof=1))
     (0.6666666666666666, 1.0)
     """
-    _warn_without_freedom("var", x, axis, ddof)
+    freedom = _freedom(x, axis, ddof, "var")
     if type(x) is float:
-        return 0.0 / _freedom(x, axis, ddof)
-    return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
+        return 0.0 / freedom
+    return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / freedom
 
 
 def _std_pullback(g: Operand, y: Operand, x: Operand, axis: Axis, keepdims: bool, ddof: float) -> Operand:
@@ -182,10 +176,10 @@ def std(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) 
     >>> x.grad
     array([0., 0.])
     """
-    _warn_without_freedom("std", x, axis, ddof)
+    freedom = _freedom(x, axis, ddof, "std")
     if type(x) is float:
-        return 0.0 / _freedom(x, axis, ddof)
-    return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
+        return 0.0 / freedom
+    return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(freedom)
 
 
 def root_of_squares(x: Operand, axis: Axis, keepdims: bool) -> Operand:

@@ -325,38 +325,6 @@ def flat_or_axis(x: Operand, axis: int | None) -> tuple[Operand, int]:
     return x, axes_of(axis, len(shape_tuple(x)))[0]
 
 
-# ------------------------------------------------------------------------------------------------ repeating
-
-
-def tile(x: Operand, reps: int | Sequence[int]) -> Operand:
-    """Repeat the whole array along each axis.
-
-    Parameters
-    ----------
-    x : array_like, Tensor or Value
-        The array.
-    reps : int or sequence of int
-        The number of repetitions along each axis, counted from the last.
-
-    Returns
-    -------
-    ndarray or Tensor
-        The larger array.
-
-    Examples
-    --------
-    >>> tile([1.0, 2.0], 2)
-    array([1., 2., 1., 2.])
-    """
-    times = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
-    shape = shape_tuple(x)
-    ndim = max(len(times), len(shape))
-    shape, times = (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(times)) + times
-    apart = reshape(x, tuple(n for length in shape for n in (1, length)))
-    repeated = broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    return reshape(repeated, tuple(r * n for r, n in zip(times, shape, strict=True)))
-
-
 # ------------------------------------------------------------------------------------------- parts of matrices
 
 

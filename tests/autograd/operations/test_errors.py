@@ -50,7 +50,7 @@ FAULTS = [
     ("solve", lambda: ag.solve(tensor(2, 2), tensor(3)), ValueError, ["solve", "(2, 2)", "(3,)", "dimensions differ"]),
     ("cholesky", lambda: ag.cholesky(Tensor([[-1.0]])), ValueError, ["cholesky", "positive definite"]),
     ("diag", lambda: ag.diag(tensor(2, 2, 2)), ValueError, ["diag", "(2, 2, 2)"]),
-    ("trace", lambda: ag.trace(tensor(2)), np.exceptions.AxisError, ["axis 1", "dimension 1"]),
+    ("trace", lambda: ag.trace(tensor(2)), ValueError, ["two dimensions"]),
     ("index_add", lambda: ag.index_add(tensor(3), [0, 1], tensor(3)), ValueError, ["scatter", "(3,)"]),
     ("take_along_axis", lambda: ag.take_along_axis(tensor(2, 2), [0]), ValueError, ["(1,)", "(2, 2)"]),
     # axes and sizes
