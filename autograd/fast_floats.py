@@ -51,11 +51,9 @@ def install(kind: type[Any]) -> None:
 def _operator(kind: type[Any], function: Function, compute: Function) -> Callable[[Any, Any], Any]:
     """Return an operation of two floats as an operator."""
     op, new, plain = PRIMITIVES[function.__name__], object.__new__, kind.plain
-    # An exponent that requires a gradient may cause a warning, which only `power` gives.
-    partner: type[Any] | None = None if function is ops.power else kind
 
     def apply(self: Any, other: Any) -> Any:
-        if type(other) is partner:
+        if type(other) is kind:
             y = other._value
         elif type(other) is float or type(other) is int:
             y = other
@@ -90,7 +88,7 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
     make = _maker(kind, PRIMITIVES[function.__name__])
 
     def apply(self: Any, other: Any) -> Any:
-        if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):
+        if type(other) is not float and type(other) is not int:
             return function(other, self)
         y = self._value
         try:

@@ -136,13 +136,7 @@ def description(a: object) -> str:
 
 def not_a_node(who: str, thing: object) -> TypeError:
     """Return the error for an argument that is not a node, with the likely correction."""
-    cure = ""
-    if isinstance(thing, str):
-        cure = f"; compute the formula first, {who}(a * b), or use a shell: python -m autograd --help"
-    elif isinstance(thing, (int, float)):
-        cure = f"; a graph is recorded by operations on a Value: {who}(Value({thing}) * 2)"
-    elif callable(thing):
-        cure = f"; call the function on Values first: {who}(f(Value(1.0)))"
+    cure = f"; compute one by operations on Values, as in {who}(Value(2.0) * 3)"
     return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}{cure}")
 
 

@@ -59,10 +59,6 @@ ARGUED = {
         "return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats"
         " -> bool(mode) and mode.allows_fast_floats": "the callers handle the mode True",
         "for node, grad in zip(found, before, strict=False): -> True": "differ only if Ctrl-C falls in between",
-        "if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):"
-        " -> other < 0": GENERAL,
-        "if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):"
-        " -> 1": GENERAL,
         "return mode.float_notes if isinstance(mode, Watch) and mode else None"
         " -> mode": "the callers handle the mode True",
         "if (type(operand) is kind or isinstance(operand, kind)) and operand._grad is not unreached:"

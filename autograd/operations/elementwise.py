@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 
 from autograd.extend import elementwise, raw_data, writes_into, xp
-from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real
 from autograd.typing import Operand
@@ -65,48 +64,29 @@ def _lowered(x: Operand, y: Operand) -> Operand:
     return y - 1 if type(y) in (int, float) and y else where((x == 0) & (y == 0), 1.0, y - 1)
 
 
-@elementwise(
-    lambda z, x, y: y * power(x, _lowered(x, y)),
-    lambda z, x, y: z * log(where(x > 0, x, where(x == 0, where(y < 0, 0.0, 1.0), float("nan")))),
-    symbol="**", scalar="math.pow(x, y)", onnx="Pow", sample=((0.3, 2.0), (-2.0, 2.0)),
-)  # fmt: skip
-def _power(x: Operand, y: Operand) -> Operand:
-    """Return the power ``x ** y``."""
-    return math.pow(x, y) if xp(x, y) is SCALAR else x**y
-
-
-def power(x: Operand, y: Operand) -> Operand:
-    """Return the power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative with respect to `x` only.
-
-    Parameters
-    ----------
-    x, y : float, array_like, Value or Tensor
-        Base and exponent.
-
-    Returns
-    -------
-    float, ndarray, Value or Tensor
-        The power.
-
-    Warns
-    -----
-    GradientWarning
-        If the exponent requires a gradient and a base is negative: the gradient of the exponent is nan there.
-
-    Examples
-    --------
-    >>> power(2.0, 3.0)
-    8.0
-    """
-    if isinstance(y, Node) and y.requires_grad and np.any(np.less(raw_data(x), 0)):
-        name = f" {y.name!r}" if y.name else ""
+def _slope_of_exponent(z: Operand, x: Operand, y: Operand) -> Operand:
+    if np.any(np.less(raw_data(x), 0)):
         warnings.warn(
-            f"the gradient of the exponent{name} is nan where the base is negative; use a number as exponent, or "
-            "abs() of the base",
+            "the gradient of the exponent is nan where the base is negative; use a number as exponent, or abs() of the "
+            "base",
             GradientWarning,
             stacklevel=2,
         )
-    return _power(x, y)
+    return z * log(where(x > 0, x, where(x == 0, where(y < 0, 0.0, 1.0), float("nan"))))
+
+
+@elementwise(
+    lambda z, x, y: y * power(x, _lowered(x, y)),
+    _slope_of_exponent,
+    symbol="**", scalar="math.pow(x, y)", onnx="Pow", sample=((0.3, 2.0), (-2.0, 2.0)),
+)  # fmt: skip
+def power(x: Operand, y: Operand) -> Operand:
+    """Return the power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative with respect to `x` only.
+
+    >>> power(2.0, 3.0)
+    8.0
+    """
+    return math.pow(x, y) if xp(x, y) is SCALAR else x**y
 
 
 @elementwise(-1, symbol="neg", scalar="-x", into=np.negative, onnx="Neg")

@@ -141,11 +141,10 @@ def pair(out: Tree) -> tuple[Tree, Tree]:
 def fresh(x: Operand, where: str) -> Node:
     """Return a new node for an input, connected to it if that is a node."""
     data = raw_data(x)
-    if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
-        raise TypeError(f"{where} must be a float, a float array, a node or a nest of these, got {x!r:.60}")
-    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind != "f":
+    if type(data) is not int and np.asarray(data).dtype.kind != "f":
         raise TypeError(
-            f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
+            f"{where} must be a float, a float array, a node or a nest of these, got {x!r:.60}; convert integers to "
+            "float, or choose other argnums"
         )
     if not isinstance(x, Node):  # a copy, because the caller may change an array before a pullback is called
         x = np.array(data) if isinstance(data, np.ndarray) else float(data)

@@ -256,7 +256,7 @@ def test_keyboard_interrupt_exits_with_130(run, monkeypatch):
 def test_a_warning_is_one_line(run):
     code, _, err = run("grad", "b**a", "a=2", "b=-2")
     assert code == 0
-    assert err.startswith("warning: the gradient of the exponent 'a' is nan")
+    assert err.startswith("warning: the gradient of the exponent is nan")
     assert err.count("\n") == 1
 
 

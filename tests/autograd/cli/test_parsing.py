@@ -393,7 +393,7 @@ def test_a_column_counts_characters_and_identifiers_are_folded():
 
 def test_an_exponent_that_needs_a_gradient_over_a_negative_base_warns():
     with pytest.warns(GradientWarning):
-        parse("b**a", GIVEN)
+        parse("b**a", GIVEN).backward()
 
 
 def test_nodes_may_be_given_as_variables():

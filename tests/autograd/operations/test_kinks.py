@@ -198,11 +198,9 @@ def test_power_of_zero_has_the_gradient_of_its_limit_at_every_exponent():
 
 @pytest.mark.parametrize("kind", [Value, Tensor])
 def test_power_of_a_negative_base_warns_of_a_nan_gradient_of_the_exponent(kind):
-    x, y = kind(-2.0, requires_grad=True), kind(3.0, requires_grad=True, name="rate")
-    with pytest.warns(GradientWarning, match="rate"):
-        z = x**y
-    with np.errstate(all="ignore"):
-        z.backward()
+    x, y = kind(-2.0, requires_grad=True), kind(3.0, requires_grad=True)
+    with pytest.warns(GradientWarning, match="gradient of the exponent is nan"):
+        (x**y).backward()
     assert float(x.grad) == 12.0
     assert math.isnan(float(y.grad))
 

@@ -211,7 +211,7 @@ def test_kwargs_are_constants():
         (lambda: grad(lambda x: x)(X), ValueError, r"\(3, 4\).*jacobian"),
         (lambda: grad(lambda x: (x, x))(1.0), ValueError, "one scalar, got 2"),
         (lambda: grad(lambda x: x, argnums=1)(1.0), ValueError, "argnums=1"),
-        (lambda: grad(lambda x: x)(np.array([1, 2])), TypeError, "int64"),
+        (lambda: grad(lambda x: x)(np.array([1, 2])), TypeError, "integers"),
         (lambda: grad(lambda x: x["a"])({"a": "text"}), TypeError, r"argument 0\['a'\] must be .*got 'text'"),
         (lambda: jvp(lambda x: x, (X,), (V[0],)), ValueError, r"tangent\[0\] has shape \(4,\).*\(3, 4\)"),
         (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), ValueError, r"2 tangent\(s\).*1 primal"),
