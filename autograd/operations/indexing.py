@@ -77,12 +77,7 @@ def getitem(x: Operand, index: Index) -> Operand:
     >>> x.grad
     array([2., 0., 1.])
     """
-    op = PRIMITIVES["getitem"]
-    parts = tuple(map(_position, index if isinstance(index, tuple) else (index,)))
-    x = x if isinstance(x, Node) else operand(x, op)
-    if holds_objects(x):
-        return x[tuple([_whole(raw_data(p)) for p in parts])]
-    return apply(op, (x, *parts))
+    return _indexed("getitem", x, index)
 
 
 @primitive(lambda g, y, x, index: scatter(g, index, shape_of(x)), symbol="[]")
@@ -150,9 +145,16 @@ def scatter(x: Operand, index: Index, shape: Shape | None) -> Operand:
     >>> scatter([1.0, 2.0, 3.0], [0, 2, 2], (4,))
     array([1., 0., 5., 0.])
     """
-    op = PRIMITIVES["scatter"]
-    parts = map(_position, index if isinstance(index, tuple) else (index,))
-    return apply(op, (x if isinstance(x, Node) else operand(x, op), *parts), {"shape": shape})
+    return _indexed("scatter", x, index, shape=shape)
+
+
+def _indexed(name: str, x: Operand, index: Index, **params: object) -> Operand:
+    """Apply `getitem` or `scatter` to an array and the parts of an index."""
+    op, parts = PRIMITIVES[name], tuple(map(_position, index if isinstance(index, tuple) else (index,)))
+    x = x if isinstance(x, Node) else operand(x, op)
+    if holds_objects(x) and name == "getitem":
+        return x[tuple([_whole(raw_data(p)) for p in parts])]
+    return apply(op, (x, *parts), params)
 
 
 @linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))

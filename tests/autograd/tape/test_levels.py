@@ -110,6 +110,7 @@ def test_every_primitive_of_floats_gives_the_bits_of_eager(case, runner):
 @each(PER_ELEMENT.values())
 @pytest.mark.filterwarnings("ignore:the second derivative of a norm")
 @np.errstate(all="ignore")  # a division by zero warns
+@pytest.mark.filterwarnings("ignore:the gradient of the exponent")
 def test_every_primitive_at_ties_kinks_and_signed_zeros(case, runner):
     """Errors and infinities are those of eager computation, too."""
     leaves = [Value(0.5) for _ in case.sources]
