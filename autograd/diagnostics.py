@@ -169,12 +169,10 @@ def check_root(root: Node) -> None:
 
 
 def _check_difference(node: Node) -> None:
-    shapes = [np.shape(x) for x in node.raw]
-    first, second = shapes
-    if len(first) + len(second) != 3 or max(first) < 2 or {first, second} != {(max(first),), (max(first), 1)}:
-        return
+    first, second = sorted(map(np.shape, node.raw), key=len)
+    one_variable = sum(isinstance(a, Node) and a._requires_grad for a in node.args) == 1
     # For two variables, as in the distances between pairs of points, this may be intended; for a target it is not.
-    if sum(isinstance(a, Node) and a._requires_grad for a in node.args) == 1:
+    if len(first) == 1 and first[0] > 1 and second == (*first, 1) and one_variable:
         warn_once(
             "broadcast",
             f"the loss reduces a difference of shapes {first} and {second}, which broadcasts to "

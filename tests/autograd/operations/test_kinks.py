@@ -205,6 +205,13 @@ def test_power_of_a_negative_base_warns_of_a_nan_gradient_of_the_exponent(kind):
     assert math.isnan(float(y.grad))
 
 
+def test_deviation_of_a_single_value_has_finite_derivatives_of_every_order():
+    assert ag.grad(ag.grad(ag.std))(3.0) == 0.0
+    assert (
+        ag.hessian(lambda x: ag.std(x, 1).sum())(np.array([[3.0], [4.0]])).tolist() == np.zeros((2, 1, 2, 1)).tolist()
+    )
+
+
 # --------------------------------------------------------------------------------------- outside a domain
 
 
