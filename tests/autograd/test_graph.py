@@ -280,7 +280,7 @@ class TestCalls:
         lambda t: ag.sum(t, 0, False, 3), lambda t: ag.sum(), lambda t: ag.where(t, t),
     ])  # fmt: skip
     def test_calls_that_do_not_fit(self, call):
-        with pytest.raises(TypeError, match=r"(sum|where)\(.*was called with"):
+        with pytest.raises(TypeError, match=r"(sum|where)\(\) (too many|missing)"):
             call(Tensor([1.0]))
 
     def test_an_operation_of_any_number_of_operands(self):

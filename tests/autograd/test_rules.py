@@ -231,7 +231,7 @@ def test_operations_per_element_are_those_that_depend_on_their_own_position_only
             assert depends_on_its_own_position_only(sample), name
     for name in ("where", "greater", "isnan", "sign", "tanh", "multiply", "power"):
         assert PRIMITIVES[name].per_element, name
-    for name in ("argmax-0", "argsort", "any-0", "sum-0", "softmax-0", "cumsum", "standardized", "sum_to", "roll-0"):
+    for name in ("argmax-0", "argsort", "any-0", "sum-0", "softmax-0", "cumsum", "standardized", "sum_to"):
         assert not depends_on_its_own_position_only(samples[name]), name
         assert not PRIMITIVES[samples[name].name].per_element, name
 

@@ -114,15 +114,15 @@ def test_nan_gradient_warns(kind, f):
 
 
 def test_max_of_an_empty_array_raises():
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="zero-size"):
         ag.max(Tensor(np.zeros(0)))
 
 
 def test_power_of_a_negative_base_has_a_nan_gradient_of_the_exponent():
     base, exponent = Value(-2.0), Value(3.0, name="n")
-    with pytest.warns(GradientWarning, match="'n'"):
-        y = base**exponent
-    y.backward()
+    y = base**exponent
+    with pytest.warns(GradientWarning, match="gradient of the exponent is nan"):
+        y.backward()
     assert (y.data, base.grad) == (-8.0, 12.0)
     assert math.isnan(exponent.grad)
 
