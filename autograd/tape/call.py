@@ -251,12 +251,15 @@ class Call:
             if x is not None:  # else the function has created it
                 gradients[x] = gradients[x] + g if x in gradients else g  # an argument given twice, or used anyway
         with storing:
-            # The gradients share memory with nothing.
-            if all(map(_is_unused, gradients)):
+            is_unused = [  # no gradient, or a float of the present value
+                x._grad is None or (type(x._grad) is float and (not x._grad or x.stamp in (0, id(x._value))))
+                for x in gradients
+            ]
+            if all(is_unused):  # the new gradients share memory with nothing
                 for x, g in gradients.items():
                     x._grad = g if x._grad is None else x._grad + g
                     x.stamp = id(x._value)
-            else:
+            else:  # which gives advice
                 store(gradients, False)
 
 
@@ -265,11 +268,6 @@ def state_of(x: Node) -> tuple[object, ...]:
     data = x._value
     own = (x._requires_grad, x.notes.hooks)
     return own if type(data) is float else (*own, data.shape, data.dtype)
-
-
-def _is_unused(x: Node) -> bool:
-    """Return whether a variable has no gradient, or a float of its present value; else `store` gives advice."""
-    return x._grad is None or (type(x._grad) is float and (not x._grad or x.stamp in (0, id(x._value))))
 
 
 def _check_result(y: Operand, path: str) -> None:

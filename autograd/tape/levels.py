@@ -156,13 +156,12 @@ class Levels:
             f"{1 if step else columns.shape[1]} terms"
             for level, step, columns, _ in self.segments[:MOST_ROWS]
         ]
-        return "\n".join([
-            f"# {self._title}, the others of its gradient)",
-            f"# in {len(self.segments)} segments, each of which computes many values of one level at once:",
-            f"# {'level':>5}  {'operation':18} {'values':>8}",
-            *rows,
-            "# Compile a smaller example to read every operation.\n",
-        ])  # fmt: skip
+        head = (
+            f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments, each of which computes"
+        )
+        return "\n".join(
+            [f"{head} many values of one level at once:", "# level  operation            values", *rows, ""]
+        )
 
 
 def has_levels(program: Program) -> bool:

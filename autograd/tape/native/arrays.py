@@ -18,7 +18,6 @@ from autograd.typing import Array, DType, Shape
 
 from .instructions import Instruction, Loop, Operand, kernel, loop_of, merged
 
-WORDS = (4, 8)  # bytes of an element that the machine can copy
 SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
 MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
 # Initial values of floats; NumPy returns 0.0 for the sum of -0.0.
@@ -80,7 +79,7 @@ class Code:
         dims, columns = merged(shape, [np.broadcast_to(x.memory, shape).strides for x in arrays])
         if elementwise and inner == 1 and len(dims) == 2 and dims[1] < SHORT:
             whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
-            if whole[-1] and all(x.itemsize in WORDS for x in arrays[:-1]):
+            if whole[-1]:
                 arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
                 dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
         lead = 2 + inner - len(dims)
@@ -93,10 +92,10 @@ class Code:
         flat = flat and all(step in (0, x.itemsize) for step, x in zip(steps, arrays, strict=False))
         self.instructions.append(Instruction(loop, operands, dims[:1:-1], steps, (dims[0], dims[1]), flat))
 
-    def call(self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape, steps: Shape = ()) -> None:
+    def call(self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape) -> None:
         """Append one call of a function that is not elementwise."""
-        steps = steps or (0,) * len(arrays)
-        self.instructions.append(Instruction(loop, tuple([x.operand() for x in arrays]), dims, steps, (1, 1), False))
+        operands = tuple([x.operand() for x in arrays])
+        self.instructions.append(Instruction(loop, operands, dims, (0,) * len(arrays), (1, 1), False))
 
     def spread(self, x: ShapedArray, shape: Shape) -> ShapedArray:
         """Return a contiguous copy of an array that is broadcast to a shape."""
@@ -106,10 +105,7 @@ class Code:
 
     def copy(self, x: ShapedArray, out: ShapedArray) -> None:
         """Copy `x`, which is broadcast, into an array of the same dtype."""
-        if x.itemsize not in WORDS:
-            self.loop(loop_of(np.bitwise_or, "??->?"), [x, x, out], out.shape)
-        else:
-            self.loop(kernel(f"copy{x.itemsize}"), [x, out], out.shape, inner=2)
+        self.loop(kernel(f"copy{x.itemsize}"), [x, out], out.shape, inner=2)
 
 
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -243,7 +239,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         self._move(function, positions, rows)
 
     def _move(self, function: str, positions: ShapedArray, rows: ShapedArray) -> None:
-        if rows.itemsize not in WORDS:
+        if rows.itemsize % 4:
             raise TypeError(f"rows of {rows.dtype}")
         if rows.size:
             unit = rows.itemsize if function.startswith("scatter") else 4

@@ -19,8 +19,8 @@ HEADER = 7  # words of an instruction before its operands
 BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
 # The functions of `kernels` by their numbers; of the last three, a call may fail.
 KERNELS = (
-    "run", "select4", "select8", "copy4", "copy8", "?f", "?d", "df", "fd", "gather", "put", "scatter f", "scatter d",
-    "chain", "power", "locate", "is finite", "holds",
+    "run", "select4", "select8", "copy1", "copy4", "copy8", "?f", "?d", "df", "fd", "gather", "put", "scatter f",
+    "scatter d", "chain", "power", "locate", "is finite", "holds",
 )  # fmt: skip
 MAY_FAIL = range(KERNELS.index("locate"), len(KERNELS))
 Loop = tuple[int, int]  # the addresses of the function and of its data

@@ -174,30 +174,32 @@ def kernel(function, args, dims, steps, data):
     elif function == 2:
         select(args, n, np.int64)
     elif function == 3:
-        copy(args, dims, steps, np.int32)
+        copy(args, dims, steps, np.int8)
     elif function == 4:
-        copy(args, dims, steps, np.int64)
+        copy(args, dims, steps, np.int32)
     elif function == 5:
-        convert(args, n, np.bool_, np.float32)
+        copy(args, dims, steps, np.int64)
     elif function == 6:
-        convert(args, n, np.bool_, np.float64)
+        convert(args, n, np.bool_, np.float32)
     elif function == 7:
-        convert(args, n, np.float64, np.float32)
+        convert(args, n, np.bool_, np.float64)
     elif function == 8:
+        convert(args, n, np.float64, np.float32)
+    elif function == 9:
         convert(args, n, np.float32, np.float64)
-    elif function == 9 or function == 10:
-        gather(args, n, data, function == 10)
-    elif function == 11:
-        scatter(args, n, data, np.float32)
+    elif function == 10 or function == 11:
+        gather(args, n, data, function == 11)
     elif function == 12:
-        scatter(args, n, data, np.float64)
+        scatter(args, n, data, np.float32)
     elif function == 13:
-        chains(args, load(dims + 8), n, data)
+        scatter(args, n, data, np.float64)
     elif function == 14:
-        power(args)
+        chains(args, load(dims + 8), n, data)
     elif function == 15:
-        return locate(args, n, steps, data)
+        power(args)
     elif function == 16:
+        return locate(args, n, steps, data)
+    elif function == 17:
         return np.isfinite(array(load(args), 1, np.float64)[0])
     else:
         return array(load(args), 1, np.bool_)[0]
