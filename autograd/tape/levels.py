@@ -156,12 +156,11 @@ class Levels:
             f"{1 if step else columns.shape[1]} terms"
             for level, step, columns, _ in self.segments[:MOST_ROWS]
         ]
-        head = (
-            f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments, each of which computes"
-        )
-        return "\n".join(
-            [f"{head} many values of one level at once:", "# level  operation            values", *rows, ""]
-        )
+        return "\n".join([
+            f"# {self._title}, the others of its gradient)",
+            f"# in {len(self.segments)} segments, each of which computes many values of one level at once:",
+            "# level  operation            values", *rows, "",
+        ])  # fmt: skip
 
 
 def has_levels(program: Program) -> bool:

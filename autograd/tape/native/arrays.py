@@ -255,17 +255,11 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         shape = np.broadcast_shapes(*[i.shape for i in indices])
         flat = code.constant(0, kind)
         for length, index in zip(self.shape, indices, strict=False):
-            index = index if isinstance(index, ShapedArray) else code.constant(index, kind)
+            index = index if isinstance(index, ShapedArray) else code.constant(index, index.dtype)
             if index.dtype != kind:
                 raise TypeError(f"an index of dtype {index.dtype}")
-            if flat.buffer in code.constants and index.buffer in code.constants:
-                at = code.constants[index.buffer]
-                if np.any((at < -length) | (at >= length)):
-                    raise TypeError("an index out of range")
-                flat = code.constant(code.constants[flat.buffer] * length + at % max(1, length), kind)
-            else:
-                start, flat = flat, code.new(shape, kind)
-                code.loop(kernel("locate", length), [start, index, flat], shape)
+            start, flat = flat, code.new(shape, kind)
+            code.loop(kernel("locate", length), [start, index, flat], shape)
         return flat, self.shape[len(indices) :]
 
     # -------------------------------------------------------------------------------------- NumPy's protocols

@@ -130,21 +130,16 @@ class Run:
 def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, list[tuple[int, ...]]]:
     """Return the fewest dimensions, and for each operand its strides along them."""
     dims: list[int] = []
-    columns: list[list[int]] = [[] for _ in strides]
-    for i, n in enumerate(shape):
+    columns: list[list[int]] = []
+    for n, *steps in zip(shape, *strides, strict=True):
         if n == 1:
             continue
-        if dims and all(c[-1] == s[i] * n for c, s in zip(columns, strides, strict=True)):
-            dims[-1] *= n
-            for c, s in zip(columns, strides, strict=True):
-                c[-1] = s[i]
+        if dims and columns[-1] == [step * n for step in steps]:
+            dims[-1], columns[-1] = dims[-1] * n, steps
         else:
             dims.append(n)
-            for c, s in zip(columns, strides, strict=True):
-                c.append(s[i])
-    if not dims:
-        return (1,), [(0,)] * len(strides)
-    return tuple(dims), [tuple(c) for c in columns]
+            columns.append(steps)
+    return (tuple(dims), list(zip(*columns, strict=True))) if dims else ((1,), [(0,)] * len(strides))
 
 
 def encoded(item: Instruction | Run, local: Set[int] = frozenset()) -> list[int]:
