@@ -18,7 +18,7 @@ from autograd import no_grad
 from autograd.files import write_atomically
 from nn import checkpoint
 from nn.data.cells import Cells, read_cells
-from nn.data.encoder import TableEncoder
+from nn.data.columns import TableEncoder
 from nn.functional import softmax
 from nn.mlp import table_network
 from nn.module import Module

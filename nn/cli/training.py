@@ -12,8 +12,7 @@ import numpy as np
 import autograd
 from nn.data import train_test_split
 from nn.data.cells import Cells, read_cells
-from nn.data.columns import Column, infer_columns
-from nn.data.encoder import TableEncoder, encode_target
+from nn.data.columns import Column, TableEncoder, encode_target, infer_columns
 from nn.module import Module
 from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit

