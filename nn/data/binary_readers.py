@@ -5,7 +5,7 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from nn.files import existing_file
 from nn.typing import Array, DType, FilePath
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-PIECE = 1 << 20
 
 
 def open_npy(path: FilePath) -> Array:
@@ -91,31 +90,19 @@ def read_idx(path: FilePath) -> Array:
     opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
     try:
         with opened(path, "rb") as file:
-            head = file.read(4)
-            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
-                raise ValueError(f"{name}: not an IDX file: it begins with {head.hex(' ')}, not 00 00 and a type")
-            lengths = file.read(4 * head[3])
-            if len(lengths) < 4 * head[3]:
-                raise ValueError(f"{name}: the file ends within its header")
-            shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
-            kind = np.dtype(IDX_TYPES[head[2]])
-            wanted = math.prod(shape) * kind.itemsize
-            data = _at_most(file, wanted + 1)
+            content = file.read()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{name}: the compressed file is damaged ({error})") from None
-    if len(data) != wanted:
-        amount = f"only {len(data):,}" if len(data) < wanted else "more"
-        raise ValueError(f"{name}: shape {shape} in its header needs {wanted:,} bytes, and {amount} follow")
-    return np.frombuffer(data, kind).reshape(shape).astype(kind.newbyteorder("="))
-
-
-def _at_most(file: BinaryIO, count: int) -> bytes:
-    """Read up to `count` bytes, without allocating more than the file contains."""
-    pieces, left = [], count
-    while left and (piece := file.read(min(left, PIECE))):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise ValueError(f"{name}: not an IDX file: it begins with {content[:4].hex(' ')}, not 00 00 and a type")
+    start, kind = 4 + 4 * content[3], np.dtype(IDX_TYPES[content[2]])
+    if len(content) < start:
+        raise ValueError(f"{name}: the file ends within its header")
+    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
+    found, wanted = len(content) - start, math.prod(shape) * kind.itemsize
+    if found != wanted:
+        raise ValueError(f"{name}: shape {shape} in its header needs {wanted:,} bytes, and {found:,} follow")
+    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
 
 
 def read_mnist(

@@ -1,15 +1,13 @@
 """Data sets: arrays of equal length, subsets, and base classes for your own."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, Value
 from autograd.extend import regular_array
 from nn.typing import Array, Batch, Index, Indexable, Operand, Rows
-
-Item = TypeVar("Item")
 
 
 def as_array(data: Operand, name: str = "data") -> Array:
@@ -93,17 +91,6 @@ def _stacked(dataset: Indexable, rows: Rows) -> Batch:
     samples = [dataset[int(i)] for i in rows]
     parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples), strict=True)
     return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
-
-
-def recent(cache: dict[int, Item], number: int, keep: int, make: Callable[[int], Item]) -> Item:
-    """Return an item of a cache; make it if it is missing, and evict the least recently used one if it is full."""
-    found = cache.pop(number, None)
-    if found is None:
-        while len(cache) >= keep:
-            del cache[next(iter(cache))]
-        found = make(number)
-    cache[number] = found
-    return found
 
 
 class BatchDataset(Dataset):

@@ -172,8 +172,7 @@ class DataLoader:
             If it does not match; the loader is unchanged then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(FIELDS):
-            keys = list(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
-            raise ValueError(f"not the state of a DataLoader: expected {list(FIELDS)}, got {keys}")
+            raise ValueError(f"not the state of a DataLoader: expected {list(FIELDS)}, got {state_dict!r:.200}")
         for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
             if state_dict[name] != own:
                 raise ValueError(f"the state has {name} {state_dict[name]}, but this loader has {own}")

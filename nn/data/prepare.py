@@ -16,23 +16,6 @@ from .dataset import Dataset, Subset, as_array, same_length
 CHUNK = 1 << 20  # values per chunk, so that statistics of a memory-mapped file need little memory
 
 
-def _counts(lengths: Sequence[float], total: int) -> list[int]:
-    """Return the number of rows of each part, from counts or fractions."""
-    given = list(lengths)
-    if not given:
-        raise ValueError("lengths is empty; pass a count or a fraction per part, as in [0.8, 0.2]")
-    if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given):
-        counts = [checked_integer("random_split", "a length", n, 0) for n in given]
-        if sum(counts) != total:
-            raise ValueError(f"the lengths {counts} add up to {sum(counts)}, but the set has {total} rows")
-        return counts
-    fractions = np.array(given, dtype=np.float64)
-    if not (np.isfinite(fractions).all() and (fractions >= 0).all() and abs(fractions.sum() - 1) < 1e-9):
-        raise ValueError(f"lengths must be counts that add up to {total} or fractions that add up to 1, not {given}")
-    edges = np.rint(np.cumsum(fractions) * total).astype(int)
-    return [int(n) for n in np.diff(edges, prepend=0)]
-
-
 def random_split(dataset: Dataset, lengths: Sequence[float], rng: Rng = None) -> list[Subset]:
     """Split the rows of a data set at random into disjoint parts.
 
@@ -62,21 +45,17 @@ def random_split(dataset: Dataset, lengths: Sequence[float], rng: Rng = None) ->
     >>> len(train), test[:]
     (8, (array([8., 1.]),))
     """
-    counts = _counts(lengths, len(dataset))
-    order = as_generator(rng).permutation(len(dataset))
-    return [Subset(dataset, rows) for rows in np.split(order, np.cumsum(counts)[:-1])]
-
-
-def _test_count(size: int | float, total: int) -> int:
-    if isinstance(size, (float, np.floating)):
-        if not 0 < size < 1:
-            raise ValueError(f"test_size as a fraction must lie between 0 and 1, not {size}")
-        count = int(np.rint(size * total))
-    else:
-        count = checked_integer("train_test_split", "test_size", size, 1)
-    if not 0 < count < total:
-        raise ValueError(f"test_size {size} leaves {count} rows to test and {total - count} to train, out of {total}")
-    return count
+    given, total = np.asarray(lengths), len(dataset)
+    ends = np.cumsum(given) * (total if given.dtype.kind == "f" else 1)
+    if (
+        given.ndim != 1
+        or not len(given)
+        or not (given >= 0).all()
+        or not np.isclose(ends[-1], total, rtol=1e-9, atol=0)
+    ):
+        raise ValueError(f"lengths must be counts that add up to {total} or fractions that add up to 1, not {lengths}")
+    order = as_generator(rng).permutation(total)
+    return [Subset(dataset, rows) for rows in np.split(order, np.rint(ends[:-1]).astype(int))]
 
 
 def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
@@ -128,7 +107,12 @@ def train_test_split(
     """
     given = tuple(as_array(a, f"array {i}") for i, a in enumerate(arrays))
     total = same_length(given)
-    count = _test_count(test_size, total)
+    if isinstance(test_size, float | np.floating):
+        count = int(np.rint(test_size * total))
+    else:
+        count = checked_integer("train_test_split", "test_size", test_size, 1)
+    if not 0 < count < total:
+        raise ValueError(f"test_size {test_size} leaves {count} rows to test and {total - count} to train")
     generator = as_generator(rng)
     if stratify is None:
         order = generator.permutation(total)

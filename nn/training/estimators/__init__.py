@@ -80,7 +80,7 @@ class MLPClassifier(Estimator):
 
     Features are scaled by median and quartiles with smooth clipping, so that units and outliers have little effect.
     scikit-learn scales nothing, and divides its penalty by the number of rows in a batch; here, as in PyTorch's weight
-    decay, it is not divided.  An integer weight equals repeated rows, if a batch contains all of them.
+    decay, it is not divided.  An integer weight equals repeated rows, bit for bit if a batch contains all of them.
 
     Examples
     --------

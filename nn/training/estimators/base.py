@@ -21,8 +21,9 @@ from nn.training import EarlyStopping, History, fit
 from nn.training.solvers import WHOLE_BATCH, objective, recipe, scheduled, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
-from .validation import checked_inputs, checked_weights, feature_names, same_names, table_of, used_columns
+from .validation import checked_inputs, checked_weights, feature_names, merged_rows, same_names, table_of, used_columns
 
+MAX_MEAN_WEIGHT = 100  # up to which integer weights count as repeated rows in the statistics of a data frame
 ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
 
 
@@ -192,6 +193,8 @@ class Estimator(Protocol):
         if weight is not None:
             array, given, weight = array[weight > 0], given[weight > 0], weight[weight > 0]
         if first:
+            if len(array) <= self._rows_per_step(len(array)) and not self.early_stopping:
+                array, given, weight = merged_rows(array, given, weight)
             self._begin(array, self._outputs_for(given, weight, classes), weight)
         return array, *self._encoded(given, weight)
 
@@ -233,8 +236,7 @@ class Estimator(Protocol):
         data, *held = [(self._encoder.scaled(X[rows]), target[rows]) for rows in parts]
         rows = len(data[0])
         auto = recipe(self.solver, rows)
-        size = auto.batch_size if self.batch_size == "auto" or self.solver in WHOLE_BATCH else int(self.batch_size)
-        size, total = min(size, rows), float(len(y) if weight is None else weight.sum())
+        size, total = min(self._rows_per_step(rows), rows), float(len(y) if weight is None else weight.sum())
         train = DataLoader(
             TensorDataset(*data), size, shuffle=True, rng=self._rng, drop_last=epochs != 1 and rows > 4 * size
         )
@@ -253,6 +255,10 @@ class Estimator(Protocol):
         if held:
             self.validation_scores_: list[float] = history[f"validation {next(iter(metrics))}"]
             self.best_validation_score_: float = max(self.validation_scores_)
+
+    def _rows_per_step(self, rows: int) -> int:
+        auto = self.batch_size == "auto" or self.solver in WHOLE_BATCH
+        return recipe(self.solver, rows).batch_size if auto else int(self.batch_size)
 
     def _generator(self) -> np.random.Generator:
         state = self.random_state
@@ -277,7 +283,10 @@ class Estimator(Protocol):
         table = table_of(X, self.categorical_features)
         columns = [] if table is None else used_columns(table, self.categorical_features)
         self._encoder: TableEncoder = TableEncoder(columns)
-        rows = None if weight is None or len(weight) != len(table.lines if table else ()) else np.flatnonzero(weight)
+        rows = None
+        if weight is not None and table is not None and len(weight) == len(table.lines):
+            counts = weight if (weight % 1 == 0).all() and weight.mean() < MAX_MEAN_WEIGHT else weight > 0
+            rows = np.repeat(np.arange(len(weight)), counts.astype(int))
         array = checked_inputs(X if table is None else self._encoder.fit(table, rows), type(self).__name__)
         self.n_features_in_: Any = array.shape[1] if table is None else len(table.names)
         names = feature_names(X)

@@ -139,6 +139,18 @@ def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None
     return None if (weight == 1).all() else weight
 
 
+def merged_rows(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return the distinct rows in sorted order, with the sums of their weights.
+
+    As one batch they train to the same bits for every order of the rows, and for a weight of 2 and a row twice; else
+    rounding of 1e-11 in the first step grows to 1e-3 within 600 steps.
+    """
+    values = y if y.dtype.kind == "f" else np.unique(y, return_inverse=True)[1]
+    _, first, place = np.unique(np.column_stack([X, values]), axis=0, return_index=True, return_inverse=True)
+    sums = np.bincount(place.ravel(), weight).astype(np.float64)
+    return X[first], y[first], None if (sums == 1).all() else sums
+
+
 def class_weights(given: Any, classes: Array, indices: Array, weight: Array | None) -> Array | None:
     """Return the weights of the rows times those of their classes, with the same sum as before.
 

@@ -75,7 +75,8 @@ def test_lines_that_are_not_rows_are_left_out(read, content, names, lines, notes
 @pytest.mark.parametrize(
     "content",
     [
-        b"PK\x03\x04\x14\0", b"PAR1\x15\0", b"a,b\n1,2\0\n", b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', b'[\n  {"a": 1}\n]',
+        b"PK\x03\x04\x14\0", b"PAR1\x15\0", b"a,b\n1,2\0\n",
+        b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', b'[\n  {"a": 1}\n]',
         b"<!DOCTYPE html><table>", b"<?xml version='1.0'?>",
     ],
 )  # fmt: skip

@@ -355,10 +355,10 @@ GOOD = idx(np.arange(6, dtype=np.uint8).reshape(2, 3), 0x08)
         (b"PK\x03\x04", "it begins with 50 4b 03 04"),
         (b"\0\0\x07\x01\0\0\0\x01\0", "not an IDX file"),
         (GOOD[:8], "ends within its header"),
-        (GOOD[:-1], r"\(2, 3\) in its header needs 6 bytes, and only 5 follow"),
-        (GOOD + b"\0", "6 bytes, and more follow"),
-        (idx(np.zeros(3, np.uint8), 0x08, (2**32 - 1, 2**32 - 1)), "only 3 follow"),
-        (idx(np.zeros(3, np.uint8), 0x0E, (2**32 - 1,) * 4), "only 3 follow"),
+        (GOOD[:-1], r"\(2, 3\) in its header needs 6 bytes, and 5 follow"),
+        (GOOD + b"\0", "6 bytes, and 7 follow"),
+        (idx(np.zeros(3, np.uint8), 0x08, (2**32 - 1, 2**32 - 1)), "and 3 follow"),
+        (idx(np.zeros(3, np.uint8), 0x0E, (2**32 - 1,) * 4), "and 3 follow"),
     ],
 )
 def test_damaged_idx_file_raises(write, content, words):

@@ -114,6 +114,26 @@ def test_integer_sample_weights_equal_repeated_rows(make):
     assert weighted.score(X, y, weight) == pytest.approx(repeated.score(X.repeat(weight, 0), y.repeat(weight)))
 
 
+@pytest.mark.parametrize("make", [nn.MLPClassifier, nn.MLPRegressor])
+def test_order_and_repetition_of_rows_in_one_batch_do_not_change_a_bit(make):
+    rng = np.random.default_rng(3)
+    x, y, weight = rng.random((15, 4)), rng.integers(3, size=15), rng.integers(1, 3, size=15)
+    order = rng.permutation(weight.sum())
+    weighted = make(random_state=0, max_iter=30).fit(x, y, sample_weight=weight)
+    repeated = make(random_state=0, max_iter=30).fit(x.repeat(weight, 0)[order], y.repeat(weight)[order])
+    np.testing.assert_array_equal(weighted._outputs(x), repeated._outputs(x))
+
+
+def test_integer_weights_count_as_rows_in_the_encoding_of_a_data_frame():
+    size = [1.0, 2.0, np.nan, 9.0, 7.0, 8.0] * 3
+    weight = np.array([3, 1, 1, 1, 2, 1] * 3)
+    frames = Frame(size=np.array(size)), Frame(size=np.repeat(size, weight))
+    first = nn.MLPRegressor(max_iter=1).fit(frames[0], np.arange(18.0), sample_weight=weight)
+    second = nn.MLPRegressor(max_iter=1).fit(frames[1], np.repeat(np.arange(18.0), weight))
+    assert first.columns_ == second.columns_
+    assert first.columns_[0].fill == 7.0
+
+
 def test_balanced_class_weights_raise_the_recall_of_a_rare_class():
     rng = np.random.default_rng(2)
     noisy = rng.normal(size=(400, 2))
