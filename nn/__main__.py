@@ -34,8 +34,8 @@ def out(text: str) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command, and return its exit status."""
-    args = arguments().parse_args(argv)
     try:
+        args = arguments().parse_args(argv)
         return COMMANDS[args.command](args, out)
     except BrokenPipeError:  # as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

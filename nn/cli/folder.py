@@ -134,8 +134,8 @@ def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int],
         raise ValueError(f"{path} is damaged: its settings claim {claimed:,} weights, but it contains {found:,}")
 
 
-def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
-    """Return the table that `predict` or `explain` reads, if the run has a usable model."""
+def cells_to_predict(args: argparse.Namespace, run: Trained, keep: Sequence[str] = ()) -> Cells:
+    """Return the table that `predict` or `explain` reads, if the model is usable; report what is not as in training."""
     if diverged(run.result):
         reason = f"since {run.result['stopped']}"
         raise ValueError(f"the model in {args.run} cannot predict, {reason}; train again with a lower --lr")
@@ -147,23 +147,23 @@ def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
             f"the first line of {table.path} looks like a header, which the table of the model did not have; "
             "pass --no-header if it is a row, else delete it"
         )
-    return table
-
-
-def predict(args: argparse.Namespace, out: Print) -> int:
-    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
-    run = load_run(args.run)
-    table = cells_to_predict(args, run)
-    values = run.outputs(run.encoder(table))
-    kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     remarks = [*table.notes, *(column.remark(cells) for column, cells in run.encoder.matched(table))]
-    used = {run.target, *run.settings["drop"], *kept, *(column.name for column in run.encoder.columns)}
+    used = {run.target, *run.settings["drop"], *keep, *(column.name for column in run.encoder.columns)}
     if ignored := [name for name in table.names if name not in used]:
         shown = ", ".join(ignored[:12]) + ", ..." * (len(ignored) > 12)
         count = "1 column is" if len(ignored) == 1 else f"{len(ignored)} columns are"
         remarks.append(f"{count} ignored, since the model does not use them: {shown}")
     for remark in filter(None, remarks):
         sys.stderr.write(f"{remark}\n")
+    return table
+
+
+def predict(args: argparse.Namespace, out: Print) -> int:
+    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
+    run = load_run(args.run)
+    table = cells_to_predict(args, run, args.keep)
+    values = run.outputs(run.encoder(table))
+    kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     if run.classes is None:
         predicted: dict[str, Sequence[Any]] = {run.target: values.tolist()}
     else:

@@ -106,22 +106,15 @@ def arguments() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Report a wrong option in one line, as the commands report other errors."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
-
-
-class _Raising(argparse.ArgumentParser):
-    """Raise ValueError instead of exiting."""
+    """Raise ValueError for a wrong option instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
 def train_parser() -> argparse.ArgumentParser:
-    """Return the parser of `train` alone, which raises ValueError for a wrong option."""
-    parser = _Raising(add_help=False)
+    """Return the parser of `train` alone."""
+    parser = _Parser(add_help=False)
     _train(parser)
     return parser
 
@@ -144,7 +137,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     """
     add = parser.add_argument
     add("table", help="the table: CSV with , ; tab | or space between cells, also .gz; - reads standard input")
-    add("--target", help="the column to predict, by name or position, or a file with that column; default: the last")
+    add("--target", help="the column to predict, by name or position; default: the last")
     add("--task", choices=("auto", "classification", "regression"), default="auto", help="the task")
     add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; repeatable")
     add("--kinds", type=kinds, default={}, metavar="JSON",

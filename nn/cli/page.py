@@ -110,11 +110,7 @@ def write_page(
     interval = f"{low} to {high}".replace(f"{score} ", "")
     headline = f"<b>{result}</b> (95 % interval {interval}): {html.escape(assessment.verdict)}."
     parts = [f'<div class="verdict{" good" if good else ""}">{headline}</div>', *assessment.parts()]
-    shown = [
-        *lines[:MAX_LINES],
-        *([f"... and {len(lines) - MAX_LINES} more columns"] if len(lines) > MAX_LINES else []),
-    ]
-    parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in shown), "</ul>"]
+    parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in shortened(lines)), "</ul>"]
     if history.epochs:
         parts += ["<h2>Epochs</h2>", svg(history_figure(history)), _epochs(history)]
     parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
@@ -123,6 +119,12 @@ def write_page(
     rows = [[key, _shown(value)] for key, value in settings.items() if value not in ("", [], {}, [*MISSING])]
     parts += ["<h2>Settings</h2>", html_table((), rows)]
     write_atomically(path, document(title, parts))
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return the first lines, and how many columns are missing."""
+    more = len(lines) - MAX_LINES
+    return [*lines[:MAX_LINES], *([f"... and {more} more columns, shown by --columns"] if more > 0 else [])]
 
 
 def _shown(value: object) -> object:

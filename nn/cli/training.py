@@ -24,7 +24,7 @@ from nn.training.solvers import EMA, Ensemble, objective, recipe, scheduled, sol
 from nn.typing import Array, Print, Settings
 
 from .folder import Trained, as_json, built, diverged
-from .page import MAX_LINES, Assessment, write_page
+from .page import Assessment, shortened, write_page
 from .resuming import Recipe, locked
 
 MIN_ROWS = 8
@@ -48,15 +48,15 @@ class Run:
         """Read the table, split its rows, encode its columns by the training rows, and report how."""
         args = self.args
         table = read_cells(args.table, args.delimiter, args.header, encoding=args.encoding, missing=args.missing)
-        position, cells = self._read_target(table)
-        if position is not None and position in map(table.position, args.drop):
+        position = len(table.names) - 1 if args.target is None else table.position(args.target)
+        self.name = table.names[position]
+        if position in map(table.position, args.drop):
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
         weights = [] if args.sample_weight is None else [args.sample_weight]
         kinds = {**args.kinds, **dict.fromkeys([*args.drop, *weights], "left out")}
         every = infer_columns(table, kinds, position)
-        target = infer_columns(cells, target=0)[0] if position is None else every[position]
-        contents = cells.columns[position or 0]
-        present, self.y, labels = encode_target(cells.path, target, contents, args.task)
+        target, cells = every.pop(position), table.columns[position]
+        present, self.y, labels = encode_target(table.path, target, cells, args.task)
         self.classes = labels or None
         if table.labels and position == len(table.names) - 1 and len(labels) == len(table.labels):
             self.classes = table.labels
@@ -68,29 +68,14 @@ class Run:
             checked_weights(values, len(present))
             present, self.y, self.weight = present[values > 0], self.y[values > 0], values[values > 0]
         self.rows: dict[str, Any] = self._split()
-        used = [column for i, column in enumerate(every) if i != position and column.kind != "left out"]
+        used = [column for column in every if column.kind != "left out"]
         if not used:
             raise ValueError(f"{table.path}: no feature column is left beside the target")
         self.encoder: TableEncoder = TableEncoder(used)
         self.X: Array = self.encoder.fit(table, present[self.rows["train"]])[present]
         self.header: bool = table.header
-        self.lines: list[str] = [*table.notes, *(str(column) for i, column in enumerate(every) if i != position)]
-        self._report(table, len(contents) - len(present))
-
-    def _read_target(self, table: Cells) -> tuple[int | None, Cells]:
-        """Return the position of the target and its table, or None and the table in a file of its own."""
-        given = self.args.target
-        if given is None or given in table.names or not _is_file(given):
-            position = len(table.names) - 1 if given is None else table.position(given)
-            self.name = table.names[position]
-            return position, table
-        other = read_cells(given)
-        if len(other.names) != 1:
-            raise ValueError(f"{given} has {len(other.names)} columns; a file of targets must have one")
-        if len(other.lines) != len(table.lines):
-            raise ValueError(f"{given} has {len(other.lines)} rows, and {table.path} has {len(table.lines)}")
-        self.name = other.names[0] if other.header else "target"
-        return None, other
+        self.lines: list[str] = [*table.notes, *map(str, every)]
+        self._report(table, len(cells) - len(present))
 
     def _report(self, table: Cells, without: int) -> None:
         kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
@@ -98,16 +83,11 @@ class Run:
         size = f"{len(self.y)} rows, {len(self.encoder.columns)} columns, {self.X.shape[1]} features"
         self.log(f"{table.path}: {size}" + (f", {table.encoding}" if table.encoding != "utf-8" else ""))
         self.log(f"target: {self.name!r} ({kind}){left_out}")
-        shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
-        if more := len(self.lines) - len(shown):
-            shown.append(f"... and {more} more columns, shown by --columns")
-        self.log("\n".join(shown))
+        self.log("\n".join(self.lines if self.args.columns else shortened(self.lines)))
 
     def _split(self) -> dict[str, Array]:
         """Return the rows for training, validation and test."""
         args, y = self.args, self.y
-        if args.validation + args.test >= 0.9:
-            raise ValueError(f"--validation {args.validation:g} and --test {args.test:g} leave too few rows to train")
         share = max(2, round(args.test * len(y))), max(2, round(args.validation * len(y)))
         strata = None if self.classes is None else y
         rest, test = train_test_split(np.arange(len(y)), test_size=share[0], rng=args.seed, stratify=strata)
@@ -274,38 +254,13 @@ class Run:
             self.log(f"skipped the {what}: {str(error).splitlines()[0]}")
 
 
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def make_folder(path: Path, make: bool = True) -> None:
-    """Create the folder of a run, or only check that it is not a file.
-
-    Raises
-    ------
-    ValueError
-        If it is a file, or cannot be created.
-    """
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"--out {path} is a file; pass the name of a folder, as in --out run")
-    try:
-        if make:
-            path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"cannot create the folder --out {path}: {error.strerror}") from None
-
-
 def train(args: argparse.Namespace, out: Print) -> int:
     """Run the command; return its exit status: 1 if the loss became nan or infinite, 130 after Ctrl-C."""
     run = Run(args, out if args.columns else (lambda text: None) if args.json or args.quiet else out)
-    make_folder(args.out, make=False)  # report a wrong name before a large table is read
     run.read()
     if args.columns:
         return 0
-    make_folder(args.out)
+    args.out.mkdir(parents=True, exist_ok=True)
     with locked(args.out, "training"):
         history = run.train()
         result = run.measure(history)

@@ -15,7 +15,7 @@ Examples
 [3, 3, 2]
 """
 
-from .binary_readers import open_npy, read_idx, read_mnist
+from .binary_readers import read_idx, read_mnist
 from .csv_files import CSVDataset, CSVIndex, Table, index_csv, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
@@ -26,6 +26,6 @@ from .sampler import BlockSampler, RandomSampler, SequentialSampler, WeightedRan
 __all__ = [
     "BlockSampler", "CSVDataset", "CSVIndex", "DataLoader", "Dataset", "MappedDataset", "RandomSampler",
     "RobustScaler", "SequentialSampler", "Standardizer", "Subset", "Table", "TensorDataset", "WeightedRandomSampler",
-    "index_csv", "one_hot", "open_npy", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist",
+    "index_csv", "one_hot", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist",
     "standardize", "train_test_split",
 ]  # fmt: skip

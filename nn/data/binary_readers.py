@@ -1,4 +1,4 @@
-"""Read arrays from binary files: memory-mapped NumPy files, and the IDX format of MNIST."""
+"""Read arrays from files in the IDX format of MNIST."""
 
 import gzip
 import math
@@ -13,46 +13,6 @@ from nn.files import existing_file
 from nn.typing import Array, DType, FilePath
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-
-
-def open_npy(path: FilePath) -> Array:
-    """Return the array in a ``.npy`` file, memory-mapped: rows are read when they are used.
-
-    A `TensorDataset` of such arrays trains on data larger than memory.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file of `numpy.save` or `numpy.lib.format.open_memmap`.
-
-    Returns
-    -------
-    ndarray
-        Read-only.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a `.npy` file, contains objects, or is truncated.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from nn.data import TensorDataset
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/x.npy", np.arange(6.0).reshape(3, 2))
-    ...     TensorDataset(open_npy(f"{folder}/x.npy"))
-    TensorDataset(float64 (3, 2))
-    """
-    try:
-        with existing_file(path).open("rb") as file:
-            if file.read(6) != b"\x93NUMPY":
-                raise ValueError("the magic number is missing")
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError) as error:
-        reason = "it contains Python objects, which are unsafe to load" if "object" in str(error).lower() else error
-        raise ValueError(f"{os.fspath(path)}: not a numeric .npy file, or a truncated one: {reason}") from None
-    return array.view(np.ndarray)
 
 
 def read_idx(path: FilePath) -> Array:

@@ -278,15 +278,8 @@ class CSVReader:
                 hint = "a target is never filled" if i == self.y else "pass fill= a number or nan"
                 raise self.fault(f"the value is missing ({cell!r}); {hint}", line, i)
             return self.fill
-        if not self.header and line == 1 + self.skip_lines:
-            hint = "; is this a header? pass header=True"
-        elif len(row) == 1 and (other := next((c for c in ";\t| ," if c in cell), None)):
-            hint = f"; is the delimiter {other!r}?"
-        elif i == self.y:
-            hint = "; pass classes=True to encode labels as class indices"
-        else:
-            hint = "; leave the column out by columns=[...]"
-        raise self.fault(f"{cell[:40]!r} is not a finite number{hint}", line, i)
+        hint = "pass classes=True to encode labels" if i == self.y else "leave the column out by columns=[...]"
+        raise self.fault(f"{cell[:40]!r} is not a finite number; {hint}", line, i)
 
     def table(self, parts: Sequence[Part]) -> Table:
         """Return parts of a file as one table."""

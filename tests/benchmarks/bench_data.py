@@ -32,7 +32,6 @@ from nn.data import (
     Dataset,
     MappedDataset,
     TensorDataset,
-    open_npy,
     read_csv,
 )
 
@@ -108,7 +107,7 @@ def orders(folder, rows=400_000, batch=128, count=200):
     print(f"\nrandom batches of {batch} from a mapped file of {path.stat().st_size / 1e9:.2f} GB, ms each")
     for name, fetch in (("in the batch's order", as_given), ("sorted by place", sorted_first)):
         forget(path)
-        x = open_npy(path)
+        x = np.load(path, mmap_mode="r")
         cold = timed(lambda x=x, fetch=fetch: [fetch(x, order[i * batch :][:batch]) for i in range(count)]) / count
         for i in range(0, rows, 10_000):
             x[i : i + 10_000].sum()

@@ -23,7 +23,7 @@ from autograd.files import write_atomically
 from nn.cli.folder import as_json, csv_text
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
-from nn.cli.training import Run, make_folder
+from nn.cli.training import Run
 from nn.files import existing_file
 from nn.metrics import better
 from nn.show.plotting import saved, sweep_figure
@@ -225,9 +225,8 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
     """Run the command; return its exit status: 1 if a trial failed, 130 after Ctrl-C."""
     log = _ignore if args.json or args.quiet else out
     plan = read_sweep(args.config, args.seed)
-    make_folder(args.out, make=False)
     metric = _metric(plan)
-    make_folder(args.out)
+    args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "trials.jsonl"
     interrupted = False
     with locked(args.out, "sweep"), path.open("ab", buffering=0) as file:  # a kill truncates at most one line

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from nn.cli.options import train_parser
-from nn.cli.training import Run, make_folder
+from nn.cli.training import Run
 from nn.typing import Settings
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -166,7 +166,7 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
 def _trained(words: Sequence[str], folder: Path) -> Settings:
     args = train_parser().parse_args([*words, f"--out={folder}", "--quiet", "--resume"])
     run = Run(args, lambda text: None)
-    make_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     run.read()
     history = run.train()
     if history.interrupted:

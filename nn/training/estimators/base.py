@@ -202,6 +202,7 @@ class Estimator(Protocol):
         """Make scaler, network and optimizer."""
         self._rng = self._generator()
         self._encoder.fit_scale(X, weight)
+        self.scaler_: RobustScaler | None = self._encoder.scale
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
         activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
         sizes = [*map(int, widths), outputs]
@@ -268,21 +269,12 @@ class Estimator(Protocol):
 
     # ------------------------------------------------------------------------------------------------ inputs
 
-    @property
-    def columns_(self) -> list[Column]:
-        """The encoding of each column of a data frame."""
-        return self._encoder.columns
-
-    @property
-    def scaler_(self) -> RobustScaler | None:
-        """The scaling of the features."""
-        return self._encoder.scale
-
     def _first_inputs(self, X: ArrayLike, weight: Array | None) -> Array:
         """Return the features as an array, after determining how the columns of a data frame are encoded."""
         table = table_of(X, self.categorical_features)
         columns = [] if table is None else used_columns(table, self.categorical_features)
         self._encoder: TableEncoder = TableEncoder(columns)
+        self.columns_: list[Column] = columns
         rows = None
         if weight is not None and table is not None and len(weight) == len(table.lines):
             counts = weight if (weight % 1 == 0).all() and weight.mean() < MAX_MEAN_WEIGHT else weight > 0

@@ -23,7 +23,6 @@ from nn.data import (
     MappedDataset,
     TensorDataset,
     index_csv,
-    open_npy,
     read_csv,
 )
 from nn.data.mapped import shard_of
@@ -77,7 +76,7 @@ def test_batches_are_copies():
     X, _ = saved()
     (got,) = MappedDataset("x.npy").batch(np.arange(3))
     got += 1
-    assert np.array_equal(open_npy("x.npy"), X)
+    assert np.array_equal(np.load("x.npy"), X)
 
 
 @given(n=st.integers(1, 60), size=st.integers(1, 9))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import nn
-from nn.data import CSVDataset, open_npy, read_csv, read_csv_chunks, read_idx, read_mnist
+from nn.data import CSVDataset, read_csv, read_csv_chunks, read_idx, read_mnist
 
 DATA = Path(__file__).resolve().parents[3] / "demos/data"
 
@@ -160,9 +160,9 @@ FAULTS = {
     "ragged, long": ("a,b\n1,2\n3,4,5\n", {}, "line 3: this line has 3 cells"),
     "text": ("a,b\n1,2\n3,cat\n", {}, r"line 3, column 2 \('b'\): 'cat' is not a finite number.*columns="),
     "text as target": ("a,b\n1,2\n3,cat\n", {"target": "b"}, r"line 3, column 2 \('b'\).*classes=True"),
-    "another delimiter": ("a;b\n1;2\n", {}, r"line 2, column 1 \('a;b'\).*delimiter ';'"),
+    "another delimiter": ("a;b\n1;2\n", {}, r"line 2, column 1 \('a;b'\)"),
     "header missing": ("1,2\n3,4\n", {}, "line 1: .*header=False"),
-    "header unexpected": ("a,b\n3,4\n", {"header": False}, "line 1, column 1: 'a'.*header=True"),
+    "header unexpected": ("a,b\n3,4\n", {"header": False}, "line 1, column 1: 'a'"),
     "missing value": ("a,b\n1,2\n,4\n", {}, r"line 3, column 1 \('a'\): the value is missing.*fill="),
     "NaN": ("a,b\n1,NaN\n", {}, r"line 2, column 2 \('b'\): the value is missing \('NaN'\)"),
     "infinite": ("a,b\n1,-inf\n", {"fill": 0}, r"line 2, column 2 \('b'\): '-inf' is not a finite"),
@@ -228,7 +228,7 @@ def test_options_that_do_not_fit_are_named(write, options, error, words):
 
 
 def test_missing_file_raises(tmp_path):
-    for read in (read_csv, open_npy, read_idx):
+    for read in (read_csv, read_idx):
         with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
             read(tmp_path / "nowhere.csv")
         with pytest.raises(FileNotFoundError):
@@ -264,43 +264,20 @@ def test_chunks_reject_options_that_need_all_rows(write, options):
 # ----------------------------------------------------------------------------------- arrays left on the disk
 
 
-def test_open_npy_maps_the_file(tmp_path):
-    np.save(tmp_path / "x.npy", np.arange(6.0).reshape(3, 2))
-    array = open_npy(tmp_path / "x.npy")
-    assert type(array) is np.ndarray
-    assert isinstance(array.base, np.memmap)
-    assert not array.flags.writeable
-    assert array.tolist() == [[0, 1], [2, 3], [4, 5]]
-
-
-def test_open_npy_of_other_files_raises(tmp_path, write):
-    path = tmp_path / "x.npy"
-    np.save(path, np.zeros((100, 10)))
-    whole = path.read_bytes()
-    np.save(path, np.array([print, None], dtype=object))
-    objects = path.read_bytes()
-    for content in (whole[:-1], whole[:50], whole[:7], b"", b"a,b\n1,2\n", b"\x80\x05", objects):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"x\.npy: not a numeric \.npy file") as info:
-            open_npy(path)
-        assert "pickle" not in str(info.value)
-        assert ("unsafe" in str(info.value)) == (content == objects)
-
-
 BIG = """
 import resource, sys
 import numpy as np
 import nn, optim
-from nn.data import DataLoader, RandomSampler, TensorDataset, WeightedRandomSampler, open_npy, random_split, standardize
+from nn.data import DataLoader, RandomSampler, TensorDataset, WeightedRandomSampler, random_split, standardize
 rows = 300_000
 X = np.lib.format.open_memmap(sys.argv[1], mode="w+", dtype=np.float32, shape=(rows, 1000))  # 1.2 GB, of which
 X[::10_000] = 1.0  # nearly all is a hole in the file
 del X
 resource.setrlimit(resource.RLIMIT_DATA, (400_000_000, 400_000_000))
-on_disk = open_npy(sys.argv[1])
+on_disk = np.load(sys.argv[1], mmap_mode="r")
 for other in (on_disk[:, ::-1], on_disk.view(">f4")):  # which numpy.take would copy first
     assert len(next(iter(DataLoader(TensorDataset(other), 8, shuffle=True, rng=0)))[0]) == 8
-train, test = random_split(TensorDataset(open_npy(sys.argv[1]), np.ones(rows, np.float32)), [rows - 1000, 1000], rng=0)
+train, test = random_split(TensorDataset(on_disk, np.ones(rows, np.float32)), [rows - 1000, 1000], rng=0)
 model = nn.Linear(1000, 1, rng=0).float()
 optimizer = optim.SGD(model.parameters(), lr=0.01)
 for number, (x, y) in zip(range(20), DataLoader(train, 256, shuffle=True, rng=0)):
