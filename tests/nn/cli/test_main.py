@@ -235,11 +235,12 @@ def test_wrong_arguments_exit_2(arguments, word, capsys):
     assert err.count("\n") == 1
 
 
-def test_predict_names_the_columns_that_are_ignored(capsys):
+def test_predict_and_explain_name_the_columns_that_are_ignored(capsys):
     assert run("train", DATA / "iris.csv", *QUICK) == 0
     assert said(capsys, "predict", "run", DATA / "iris.csv")[2] == ""
     message = "9 columns are ignored, since the model does not use them: x5, x6, x7, x8, x9, x10, x11, x12, x13\n"
-    assert said(capsys, "predict", "run", DATA / "wine.csv")[2] == message
+    for command in ("predict", "explain"):
+        assert said(capsys, command, "run", DATA / "wine.csv")[2] == message
 
 
 def test_damaged_run_is_named(capsys):
