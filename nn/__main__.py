@@ -15,8 +15,7 @@ Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table
 import os
 import sys
 
-from .cli.explaining import explain
-from .cli.folder import predict, report
+from .cli.folder import explain, predict, report
 from .cli.options import arguments
 from .cli.playing import play
 from .cli.sweep import sweep

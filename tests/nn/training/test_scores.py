@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.cli.explaining import attributions
+from nn.cli.folder import attributions
 from nn.functional import softmax
 from nn.training.scores import (
     baselines,
