@@ -16,7 +16,7 @@ Examples
 """
 
 from .binary_readers import read_idx, read_mnist
-from .csv_files import CSVDataset, CSVIndex, Table, index_csv, read_csv, read_csv_chunks
+from .csv_files import Table, csv_to_npy, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
 from .mapped import MappedDataset
@@ -24,8 +24,8 @@ from .prepare import RobustScaler, Standardizer, one_hot, random_split, standard
 from .sampler import BlockSampler, RandomSampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
-    "BlockSampler", "CSVDataset", "CSVIndex", "DataLoader", "Dataset", "MappedDataset", "RandomSampler",
+    "BlockSampler", "DataLoader", "Dataset", "MappedDataset", "RandomSampler",
     "RobustScaler", "SequentialSampler", "Standardizer", "Subset", "Table", "TensorDataset", "WeightedRandomSampler",
-    "index_csv", "one_hot", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist",
+    "csv_to_npy", "one_hot", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist",
     "standardize", "train_test_split",
 ]  # fmt: skip

@@ -1,6 +1,5 @@
 """Data sets: arrays of equal length, subsets, and base classes for your own."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def as_rows(rows: Rows, count: int, owner: str, copy: bool = True) -> Array:
 class Dataset:
     """Base class of data sets, which define ``__len__`` and ``__getitem__(i)``, the tuple of arrays of sample ``i``.
 
-    `batch` stacks samples one by one; a data set that can fetch many rows at once derives from `BatchDataset`.
+    `batch` stacks samples one by one; override it if many rows can be fetched at once.
 
     Examples
     --------
@@ -91,30 +90,6 @@ def _stacked(dataset: Indexable, rows: Rows) -> Batch:
     samples = [dataset[int(i)] for i in rows]
     parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples), strict=True)
     return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
-
-
-class BatchDataset(Dataset):
-    """Base class of data sets that fetch many rows at once, which define ``__len__`` and ``arrays(rows)``."""
-
-    transform: Callable[..., Any] | None = None
-    shard: tuple[int, int] = (0, 1)
-
-    def arrays(self, rows: Array) -> Batch:
-        """Return some rows of every array, before they are transformed."""
-        raise NotImplementedError(f"{type(self).__name__} must define arrays(rows)")
-
-    def batch(self, rows: Rows) -> Batch:
-        """Return some rows, copied; rows are given as an index array."""
-        parts = self.arrays(np.asarray(rows))
-        return parts if self.transform is None else as_batch(self.transform(*parts))
-
-    def __getitem__(self, index: Index) -> Batch:
-        """Return a row, or the rows of a slice or index array."""
-        if isinstance(index, slice):
-            return self.batch(np.arange(len(self))[index])
-        if isinstance(index, int | np.integer):
-            return tuple([part[0] for part in self.batch(np.array([range(len(self))[index]]))])
-        return self.batch(as_rows(index, len(self), type(self).__name__))
 
 
 class TensorDataset(Dataset):

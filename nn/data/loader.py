@@ -30,7 +30,7 @@ class DataLoader:
     batch_size : int
         Rows in a batch; the last one of an epoch may be shorter.
     shuffle : bool
-        Draw a new order each epoch, by the `random_sampler` of the data set if it has one.
+        Draw a new order each epoch.
     drop_last : bool
         Omit a last batch that is shorter.
     rng : Generator or int, optional
@@ -87,8 +87,7 @@ class DataLoader:
         if rows == 0:
             raise ValueError("the data set is empty")
         if sampler is None:
-            shuffled = getattr(dataset, "random_sampler", None) or (lambda: RandomSampler(rows))
-            sampler = shuffled() if shuffle else SequentialSampler(rows)
+            sampler = RandomSampler(rows) if shuffle else SequentialSampler(rows)
         if not hasattr(sampler, "__len__"):
             raise TypeError(f"a sampler must be a list of rows, or have __call__(rng) and __len__, not {sampler!r:.60}")
         self.sampler: Any = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nn.files import existing_file, read_npy_header
-from nn.typing import Array, Batch, FilePath, State
+from nn.typing import Array, Batch, FilePath, Index, Rows, State
 from nn.validation import checked_integer
 
-from .dataset import BatchDataset
+from .dataset import Dataset, as_batch, as_rows
 
 try:
     import resource
@@ -43,7 +43,7 @@ def shard_of(count: int, shard: tuple[int, int]) -> range:
     return range(begin, begin + each)
 
 
-class MappedDataset(BatchDataset):
+class MappedDataset(Dataset):
     """Rows of memory-mapped files; only rows in use are read.
 
     Parameters
@@ -114,9 +114,18 @@ class MappedDataset(BatchDataset):
     def __len__(self) -> int:
         return self._length
 
-    def arrays(self, rows: Array) -> Batch:
-        """Return some rows of every file."""
-        return tuple([part.take(rows) for part in self._parts])
+    def batch(self, rows: Rows) -> Batch:
+        """Return some rows, copied; rows are given as an index array."""
+        parts = tuple([part.take(np.asarray(rows)) for part in self._parts])
+        return parts if self.transform is None else as_batch(self.transform(*parts))
+
+    def __getitem__(self, index: Index) -> Batch:
+        """Return a row, or the rows of a slice or index array."""
+        if isinstance(index, slice):
+            return self.batch(np.arange(len(self))[index])
+        if isinstance(index, int | np.integer):
+            return tuple([part[0] for part in self.batch(np.array([range(len(self))[index]]))])
+        return self.batch(as_rows(index, len(self), "MappedDataset"))
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part.dtype} {(len(self), *part.shape)}" for part in self._parts)

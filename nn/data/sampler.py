@@ -71,8 +71,6 @@ class BlockSampler(_EveryRow):
         Rows in a block.
     together : int
         The number of blocks in a group.
-    offset : int
-        The position of the first row in its block.
 
     Examples
     --------
@@ -80,17 +78,14 @@ class BlockSampler(_EveryRow):
     array([3, 0, 1, 4, 2, 5, 8, 7, 6])
     """
 
-    def __init__(self, count: int, block: int, together: int = 8, *, offset: int = 0) -> None:
+    def __init__(self, count: int, block: int, together: int = 8) -> None:
         super().__init__(count)
         self.block: int = checked_integer("BlockSampler", "block", block, 1)
         self.together: int = checked_integer("BlockSampler", "together", together, 1)
-        self.offset: int = checked_integer("BlockSampler", "offset", offset, 0)
-        if offset >= block:
-            raise ValueError(f"offset must be a position in a block, from 0 to {block - 1}, not {offset}")
 
     def __call__(self, rng: np.random.Generator) -> Array:
         """Return a permutation of the rows in which groups of blocks stay together."""
-        starts = np.r_[0, np.arange(self.block - self.offset, self.count, self.block), self.count]
+        starts = np.r_[0 : self.count : self.block, self.count]
         order = rng.permutation(len(starts) - 1)
         groups = [order[i : i + self.together] for i in range(0, len(order), self.together)]
         rows = [np.concatenate([np.arange(starts[b], starts[b + 1]) for b in group]) for group in groups]

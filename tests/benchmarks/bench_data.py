@@ -27,11 +27,11 @@ import nn
 import optim
 from nn.data import (
     BlockSampler,
-    CSVDataset,
     DataLoader,
     Dataset,
     MappedDataset,
     TensorDataset,
+    csv_to_npy,
     read_csv,
 )
 
@@ -143,17 +143,11 @@ def tables(folder, rows=100_000, columns=20):
     megabytes = path.stat().st_size / 1e6
     print(f"\na CSV file of {megabytes:.0f} MB, {rows:,} rows of {columns} numbers")
     read = timed(lambda: read_csv(path))
-    begin = time.perf_counter()
-    data = CSVDataset(path)
-    index = time.perf_counter() - begin
-    dealt = timed(epoch_of(data, 64))
-    convert = timed(lambda: CSVDataset(path).to_npy(folder / "table.npy"))
+    convert = timed(lambda: csv_to_npy(path, folder / "table.npy"))
     mapped = timed(epoch_of(MappedDataset(folder / "table.npy"), 64))
     for name, seconds in (
         ("read_csv, all of it", read),
-        ("CSVDataset: finding the rows", index),
-        ("CSVDataset: an epoch, shuffled by blocks", dealt),
-        ("CSVDataset.to_npy", convert),
+        ("csv_to_npy", convert),
         ("MappedDataset of that: an epoch, shuffled", mapped),
     ):
         print(f"  {name:44} {seconds:7.3f} s  {megabytes / seconds:8.0f} MB/s")

@@ -1,10 +1,8 @@
-"""Data larger than memory: mapped files and CSV in blocks deal what arrays would, and fit under a limit."""
+"""Data larger than memory: mapped files yield the batches of arrays, and CSV is converted in chunks."""
 
-import gzip
 import io
 import os
 import pickle
-import re
 import shutil
 import subprocess
 import sys
@@ -16,15 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import nn.data.mapped
-from nn.data import (
-    BlockSampler,
-    CSVDataset,
-    DataLoader,
-    MappedDataset,
-    TensorDataset,
-    index_csv,
-    read_csv,
-)
+from nn.data import BlockSampler, DataLoader, MappedDataset, TensorDataset, csv_to_npy, read_csv
 from nn.data.mapped import shard_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -139,18 +129,10 @@ def test_mapped_dataset_of_invalid_files_raises():
 
 def test_batches_are_transformed_on_their_way():
     X, y = saved()
-    written("a,b\n" + "".join(f"{i},{i}\n" for i in range(7)))
-    for data, a, b in (
-        (MappedDataset("x.npy", "y.npy", transform=lambda x, y: (2 * x, y - 1)), 2 * X, y - 1),
-        (
-            CSVDataset("t.csv", "b", transform=lambda x, y: (2 * x, y - 1)),
-            2.0 * np.arange(7)[:, None],
-            np.arange(7) - 1.0,
-        ),
-    ):
-        rows = np.array([5, 0, 5])
-        equal(data.batch(rows), (a[rows], b[rows]))
-        equal(data[3], (a[3], b[3]))
+    data, a, b = MappedDataset("x.npy", "y.npy", transform=lambda x, y: (2 * x, y - 1)), 2 * X, y - 1
+    rows = np.array([5, 0, 5])
+    equal(data.batch(rows), (a[rows], b[rows]))
+    equal(data[3], (a[3], b[3]))
     alone = MappedDataset("x.npy", transform=lambda x: x + 1)
     assert [batch[0].shape for batch in DataLoader(alone, 20)] == [(20, 3), (3, 3)]
 
@@ -158,12 +140,11 @@ def test_batches_are_transformed_on_their_way():
 # --------------------------------------------------------------------------------------------- the block order
 
 
-@given(n=st.integers(1, 80), block=st.integers(1, 20), together=st.integers(1, 5), data=st.data())
-def test_blocks_are_dealt_whole_and_in_any_order(n, block, together, data):
-    offset = data.draw(st.integers(0, block - 1))
-    order = BlockSampler(n, block, together, offset=offset)(np.random.default_rng(0))
+@given(n=st.integers(1, 80), block=st.integers(1, 20), together=st.integers(1, 5))
+def test_blocks_are_dealt_whole_and_in_any_order(n, block, together):
+    order = BlockSampler(n, block, together)(np.random.default_rng(0))
     assert sorted(order.tolist()) == list(range(n))
-    blocks, position = (order + offset) // block, 0
+    blocks, position = order // block, 0
     by_turn = list(dict.fromkeys(blocks.tolist()))
     for i in range(0, len(by_turn), together):
         group = by_turn[i : i + together]
@@ -176,8 +157,6 @@ def test_block_sampler_with_one_group_is_a_permutation():
     assert len(BlockSampler(10, 2)) == 10
     first = [BlockSampler(6, 2, 3)(np.random.default_rng(s))[0] for s in range(60)]
     assert set(first) == set(range(6))
-    with pytest.raises(ValueError, match="offset"):
-        BlockSampler(10, 2, offset=2)
 
 
 # ---------------------------------------------------------------------------------------------------------- CSV
@@ -189,143 +168,33 @@ def written(text, name="t.csv", encoding="utf-8"):
 
 
 NUMBERS = "a,b,c\n" + "".join(f"{i},{i * 0.1!r},{-i}e-3\n" for i in range(37))
-
-
-@pytest.mark.parametrize("block", [1, 5, 37, 100])
-def test_csv_in_blocks_is_the_csv(block):
-    table = read_csv(written(NUMBERS), target="b")
-    data = CSVDataset("t.csv", "b", block=block, keep=2)
-    assert len(data) == 37
-    assert data.columns == ("a", "c")
-    equal(data[:], (table.X, table.y))
-    rows = np.array([36, 0, 17, 17, 5])
-    equal(data.batch(rows), (table.X[rows], table.y[rows]))
-    assert len(data._kept) <= 2
-    equal(data[-2], (table.X[-2], table.y[-2]))
-    assert data.batch(np.array([], int))[0].shape == (0, 2)
-
-
 WORDS = 'x,kind\r\n1,"a, b"\r\n\r\n 2 , plain\r\n3,"two\nlines"\r\n   \r\n4,"say ""so"""\r\n5,plain'
 
 
-@pytest.mark.parametrize("block", [1, 2, 5])
-def test_index_handles_quotes_blank_lines_and_line_ends(block):
-    classes = ["a, b", "plain", "two\nlines", 'say "so"']
-    table = read_csv(written("\ufeff" + WORDS), "kind", classes=classes)
-    data = CSVDataset("t.csv", "kind", classes=classes, block=block)
-    equal(data[:], (table.X, table.y))
-    assert data.classes == tuple(classes)
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+def test_csv_converted_in_chunks_is_the_csv(rows):
+    for text, options in (
+        (NUMBERS, {"target": "b", "dtype": np.float32}),
+        ("\ufeff" + WORDS, {"target": "kind", "classes": ["a, b", "plain", "two\nlines", 'say "so"']}),
+    ):
+        table = read_csv(written(text), **options)
+        assert csv_to_npy("t.csv", "x.npy", "y.npy", rows=rows, **options) == len(table.X)
+        equal(MappedDataset("x.npy", "y.npy")[:], (table.X, table.y))
+        equal((np.load("x.npy"), np.load("y.npy")), (table.X, table.y))
+    assert csv_to_npy(written(NUMBERS), "x.npy", rows=rows) == 37
+    equal(MappedDataset("x.npy")[:], (read_csv("t.csv").X,))
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("digits.csv.gz", {"header": False, "target": -1, "dtype": np.float32}),
-        ("iris.csv", {"header": False, "skip_lines": 1, "target": 4, "classes": ["0", "1", "2"]}),
-        ("wine.csv", {"header": False, "skip_lines": 1, "target": -1}),
-        ("wine.csv", {"header": False, "skip_lines": 1, "target": -1, "columns": [3, 1]}),
-    ],
-)
-def test_data_of_the_demos_in_blocks(name, options):
-    raw = (DATA / name).read_bytes()
-    Path("plain.csv").write_bytes(gzip.decompress(raw) if name.endswith("gz") else raw)
-    table = read_csv("plain.csv", **options)
-    data = CSVDataset("plain.csv", block=50, keep=2, **options)
-    equal(data[:], (table.X, table.y))
-    epoch = [np.concatenate(part) for part in zip(*DataLoader(data, 32, shuffle=True, rng=0), strict=True)]
-    order = np.lexsort((*epoch[0].T, epoch[1]))
-    wanted = np.lexsort((*table.X.T, table.y))
-    equal((epoch[0][order], epoch[1][order]), (table.X[wanted], table.y[wanted]))
-    assert not np.array_equal(epoch[1], table.y)
-
-
-def test_shuffling_reads_each_block_once_and_can_be_resumed(monkeypatch):
-    data = CSVDataset(written(NUMBERS), "c", block=4, keep=3)
-    read = []
-    whole = CSVDataset._read
-    monkeypatch.setattr(CSVDataset, "_read", lambda self, number: read.append(number) or whole(self, number))
-    loader = DataLoader(data, 6, shuffle=True, rng=3)
-    epoch = dealt(loader)
-    assert set(read) == set(range(10))
-    assert len(read) <= 10 + 3  # a batch in which one group ends and the next begins may need a block again
-    loader = DataLoader(data, 6, shuffle=True, rng=3)
-    first = [[part.tolist() for part in batch] for _, batch in zip(range(3), loader, strict=False)]
-    other = DataLoader(data, 6, shuffle=True, rng=99)
-    other.load_state_dict(loader.state_dict())
-    assert first + dealt(other) == epoch
-
-
-@pytest.mark.parametrize("size", [2, 3])
-def test_each_rank_reads_its_shard_only(size, monkeypatch):
-    table = read_csv(written(NUMBERS), "c")
-    index = index_csv("t.csv", block=4)
-    monkeypatch.setattr("nn.data.csv_files.index_csv", None)  # it was sent
-    for rank in range(size):
-        data = CSVDataset("t.csv", "c", shard=(rank, size), index=index)
-        own = shard_of(37, (rank, size))
-        read = []
-        whole = CSVDataset._read
-        with monkeypatch.context() as patch:
-            patch.setattr(CSVDataset, "_read", lambda self, b, read=read, whole=whole: read.append(b) or whole(self, b))
-            loader = DataLoader(data, 5, shuffle=True, rng=0)
-            epoch = np.concatenate([y for _, y in loader])
-        assert np.array_equal(np.sort(epoch), np.sort(table.y[own.start : own.stop]))
-        assert set(read) == set(range(own.start // 4, (own.stop - 1) // 4 + 1))
-        assert f"shard=({rank}, {size})" in repr(data)
-
-
-def test_fault_in_a_block_is_reported_with_its_line():
-    written("a,b\n" + "1,2\n" * 10 + "\n3,oops\n" + "1,2\n" * 5)
-    data = CSVDataset("t.csv", "b", block=3)
-    data.batch(np.array([0, 8]))
-    with pytest.raises(ValueError, match=re.escape("t.csv, line 13, column 2 ('b'): 'oops' is not a finite number")):
-        data.batch(np.array([9]))
-    for text, words in (("1,2,3\n", "3 cells"), ("1,\n", "missing"), ("inf,1\n", "finite"), ("1_0,1\n", "'1_0'")):
-        written("a,b\n1,2\n" + text)
-        with pytest.raises(ValueError, match=f"line 3.*{words}"):
-            CSVDataset("t.csv", "b")[:]
-    for block in (1, 2):  # alone in its block, a line is still as long as the first one of the file
-        with pytest.raises(ValueError, match="line 3: this line has 3 cells, and the first one has 2"):
-            CSVDataset(written("a,b\n1,2\n1,2,3\n"), "b", block=block)[:]
-    with pytest.raises(ValueError, match=r"line 3.*'dog' is none of the classes"):
-        CSVDataset(written("a,b\n1,cat\n1,dog\n"), "b", classes=["cat"])[:]
-    assert CSVDataset(written("a,b\n1,\n"), fill=0.0)[:][0].tolist() == [[1, 0]]
-
-
-def test_csv_dataset_with_invalid_options_or_files_raises():
-    written("a,b\n1,2\n")
-    for options, words in (
-        ({"classes": True, "target": "b"}, "classes must be given"),
-        ({"encoding": "utf-16"}, "UTF-16"), ({"block": 0}, "block"), ({"keep": 0}, "keep"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=words):
-            CSVDataset("t.csv", **options)
-    Path("t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
-    with pytest.raises(ValueError, match="gunzip"):
-        CSVDataset("t.csv.gz")
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
-        CSVDataset("nowhere.csv")
-    for text in ("", "a,b\n", "\n\n  \n"):
-        with pytest.raises(ValueError, match=r"no rows|empty"):
-            CSVDataset(written(text))
-    data = CSVDataset(written("a,b\n1,2\n3,4\n"))
-    written("a,b\n1,2\n\n\n\n")
-    with pytest.raises(ValueError, match="2 rows were indexed, but 1 found"):
-        data[:]
-    written("a,b\n\n\n\n\n\n\n\n")
-    with pytest.raises(ValueError, match="2 rows were indexed, but 0 found"):
-        data[:]
-
-
-@given(
-    rows=st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2), min_size=1),
-    block=st.integers(1, 9),
-)
-def test_every_float_in_blocks_comes_back_to_the_bit(rows, block):
-    text = "a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows)
-    name = written(text, "bits.csv")
-    (X,) = CSVDataset(name, block=block)[:]
-    assert X.tobytes() == np.array(rows).tobytes() == read_csv(name).X.tobytes()
+def test_fault_in_a_chunk_leaves_the_files_as_they_were():
+    csv_to_npy(written(NUMBERS), "x.npy", "y.npy", target="b")
+    before = Path("x.npy").read_bytes()
+    with pytest.raises(ValueError, match=r"line 39, column 3 \('c'\): 'oops'"):
+        csv_to_npy(written(NUMBERS + "1,2,oops\n"), "x.npy", "y.npy", target="b", rows=5)
+    assert Path("x.npy").read_bytes() == before
+    assert sorted(path.name for path in Path().iterdir()) == ["t.csv", "x.npy", "y.npy"]
+    for files, options in ((("x.npy",), {"target": "b"}), (("x.npy", "y.npy"), {})):
+        with pytest.raises(ValueError, match=r"expected . files"):
+            csv_to_npy("t.csv", *files, **options)
 
 
 @pytest.mark.parametrize("mapped", [True, False])
@@ -340,29 +209,16 @@ def test_file_truncated_after_mapping_raises(tmp_path, mapped):
             data[rows]
 
 
-def test_to_npy_writes_files_for_mapped_dataset():
-    table = read_csv(written(NUMBERS), "b")
-    data = CSVDataset("t.csv", "b", block=5, dtype=np.float32)
-    data.to_npy("x.npy", "y.npy")
-    equal(MappedDataset("x.npy", "y.npy")[:], (table.X.astype(np.float32), table.y.astype(np.float32)))
-    with pytest.raises(ValueError, match="expected 2 files"):
-        data.to_npy("x.npy")
-    before = Path("x.npy").read_bytes()
-    damaged = CSVDataset(written(NUMBERS + "1,2,oops\n"), "b", block=5)
-    with pytest.raises(ValueError, match="oops"):
-        damaged.to_npy("x.npy", "y.npy")
-    assert Path("x.npy").read_bytes() == before
-    assert sorted(path.name for path in Path().iterdir()) == ["t.csv", "x.npy", "y.npy"]
-
-
 SHARED = """
 from mpi4py import MPI
 import numpy as np
-from nn.data import CSVDataset, DataLoader, index_csv
+from nn.data import DataLoader, MappedDataset, csv_to_npy
 
 comm = MPI.COMM_WORLD
-index = comm.bcast(index_csv("t.csv", block=4) if comm.rank == 0 else None, root=0)
-data = CSVDataset("t.csv", "c", index=index, shard=(comm.rank, comm.size))
+if comm.rank == 0:
+    csv_to_npy("t.csv", "x.npy", "y.npy", target="c")
+comm.barrier()
+data = MappedDataset("x.npy", "y.npy", shard=(comm.rank, comm.size))
 own = np.concatenate([x for x, _ in DataLoader(data, 5, shuffle=True, rng=comm.rank)])
 every = comm.gather(own[:, 0].tolist(), root=0)
 if comm.rank == 0:
@@ -388,7 +244,7 @@ TRAINED = """
 import os, resource, sys
 import numpy as np
 import nn, optim
-from nn.data import CSVDataset, DataLoader, MappedDataset
+from nn.data import DataLoader, MappedDataset, csv_to_npy
 
 def used():
     with open("/proc/self/statm") as file:
@@ -405,7 +261,9 @@ elif what == "one mapping":
 elif what == "whole table":
     nn.data.read_csv("t.csv", "y")
 else:
-    data = MappedDataset("x.npy", "y.npy") if what == "mapped" else CSVDataset("t.csv", "y", keep=2)
+    if what == "csv":
+        csv_to_npy("t.csv", "x.npy", "y.npy", target="y", rows=8192)
+    data = MappedDataset("x.npy", "y.npy")
     model = nn.MLP(data[0][0].size, [8, 1], dtype=np.float32, rng=0)
     optimizer, criterion, seen = optim.Adam(model.parameters()), nn.MSELoss(), 0
     for i, (x, y) in enumerate(DataLoader(data, 512, shuffle=True, rng=0)):
