@@ -187,9 +187,9 @@ def csv_to_npy(
     5
     (5, 1)
     """
-    expected = 1 if target is None else 2
-    if len(files) != expected:
-        raise ValueError(f"expected {expected} files, one each for features and target, got {len(files)}")
+    if len(files) != 1 + (target is not None):
+        what = f"{len(files)} files and target={target!r}"
+        raise ValueError(f"the features are written to one file, and a target to a second; got {what}")
     count = 0
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(replacing(file)) for file in files]

@@ -193,7 +193,7 @@ def test_fault_in_a_chunk_leaves_the_files_as_they_were():
     assert Path("x.npy").read_bytes() == before
     assert sorted(path.name for path in Path().iterdir()) == ["t.csv", "x.npy", "y.npy"]
     for files, options in ((("x.npy",), {"target": "b"}), (("x.npy", "y.npy"), {})):
-        with pytest.raises(ValueError, match=r"expected . files"):
+        with pytest.raises(ValueError, match=r"got . files and target"):
             csv_to_npy("t.csv", *files, **options)
 
 
