@@ -161,7 +161,10 @@ table{border-collapse:collapse;font-size:13px;margin:.4rem 0;display:block;overf
 td,th{padding:.2rem .8rem;border-bottom:1px solid #e3e7ec;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
 pre{background:#f4f6f8;padding:.7rem .9rem;overflow-x:auto;font-size:13px}
-@media print{body{max-width:none;margin:0} svg,tr,.verdict{break-inside:avoid} h2{break-after:avoid}}
+@media print{
+body{max-width:none;margin:0} svg,tr,.verdict{break-inside:avoid} h2{break-after:avoid}
+table{display:table;font-size:10px} td,th{padding:.15rem .4rem;white-space:normal}
+}
 """
 
 
