@@ -158,11 +158,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "optimizers without a schedule")  # fmt: skip
     add("--epochs", type=integer(1), help="passes over the training rows; default: about 600 steps, at least 10")
     add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
-    add(
-        "--l2",
-        type=real(include_low=True),
-        help="L2 penalty of the weights; default: 3 divided by the rows, at most 0.015",
-    )
+    add("--l2", type=real(include_low=True), help="L2 penalty; default: 3 divided by the rows, at most 0.015")
     add("--dropout", type=real(high=1, include_low=True), help="probability of dropout in hidden layers; default: "
         "0.1 from 100 rows on")  # fmt: skip
     add("--label-smoothing", type=real(high=1, include_low=True), default=0.05, help="part of each class label that "

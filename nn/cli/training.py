@@ -88,6 +88,8 @@ class Run:
     def _split(self) -> dict[str, Array]:
         """Return the rows for training, validation and test."""
         args, y = self.args, self.y
+        if args.validation + args.test >= 0.9:
+            raise ValueError(f"--validation {args.validation:g} and --test {args.test:g} leave too few rows to train")
         share = max(2, round(args.test * len(y))), max(2, round(args.validation * len(y)))
         strata = None if self.classes is None else y
         rest, test = train_test_split(np.arange(len(y)), test_size=share[0], rng=args.seed, stratify=strata)

@@ -264,11 +264,8 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> t
     """Return a column of the given kind, or of the first kind that its cells are, with its values or words."""
     if kind in ("words", "left out"):
         return Column(name, kind), cells
-    plain = (
-        plain_numbers(cells)
-        if isinstance(cells, np.ndarray) or (decimal, kind or "number") == (".", "number")
-        else None
-    )
+    numeric = isinstance(cells, np.ndarray) or (decimal == "." and kind in (None, "number"))
+    plain = plain_numbers(cells) if numeric else None
     if plain is not None:
         return Column(name), plain
     present = sorted(set(cells) - {""})

@@ -132,15 +132,12 @@ class WeightedRandomSampler:
             raise ValueError(f"the weight of row {wrong[0]} is {w[wrong[0]]}; weights must be finite and >= 0")
         if not w.any():
             raise ValueError("all weights are 0; at least one must be positive")
-        self.num_samples: int = (
-            len(w) if num_samples is None else checked_integer("WeightedRandomSampler", "num_samples", num_samples, 1)
-        )
+        count = len(w) if num_samples is None else num_samples
+        self.num_samples: int = checked_integer("WeightedRandomSampler", "num_samples", count, 1)
         self.replacement: bool = bool(replacement)
         if not replacement and self.num_samples > np.count_nonzero(w):
-            raise ValueError(
-                f"{self.num_samples} rows cannot be drawn without replacement from {np.count_nonzero(w)} rows of "
-                "positive weight; lower num_samples or allow replacement"
-            )
+            fewer = f"{np.count_nonzero(w)} rows of positive weight"
+            raise ValueError(f"{self.num_samples} rows cannot be drawn without replacement from {fewer}")
         self.p: Array = w / w.max() / (w / w.max()).sum()  # scaled, so that the sum cannot overflow
 
     @classmethod

@@ -69,14 +69,11 @@ def checked_inputs(X: ArrayLike, owner: str, width: int | None = None, names: Ar
 def same_names(X: object, names: Array | None, owner: str) -> None:
     """Compare the column names with those in fit."""
     now = feature_names(X)
-    if now is None and names is None:
-        return
-    if now is None:
-        warnings.warn(
-            f"X does not have valid feature names, but {owner} was fitted with feature names", UserWarning, stacklevel=4
-        )
-    elif names is None:
-        warnings.warn(f"X has feature names, but {owner} was fitted without feature names", UserWarning, stacklevel=4)
+    if now is None or names is None:
+        if now is not names:
+            what = "does not have valid feature names" if now is None else "has feature names"
+            verb = "with" if now is None else "without"
+            warnings.warn(f"X {what}, but {owner} was fitted {verb} feature names", UserWarning, stacklevel=4)
     elif list(now) != list(names):
         new, gone = sorted(set(now) - set(names)), sorted(set(names) - set(now))
         text = "The feature names should match those that were passed during fit.\n"

@@ -178,7 +178,7 @@ ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
         ("a,b\n" + "".join(f"{i},5.5\n" for i in range(20)), ["--task", "regression"], ["nothing to learn"]),
         ("just some prose that goes on\nand, on\nand on\n", [], ["line 2", "2 cells", "the first one has 6"]),
         ('a,b\n1,"2\n3,4\n', [], ["after line 1", "unexpected end"]),
-        ("a,b,c\n" + ROWS, ["--validation", "0.5", "--test", "0.5"], ["leaves 10 rows to test and 0 to train"]),
+        ("a,b,c\n" + ROWS, ["--validation", "0.5", "--test", "0.5"], ["too few rows"]),
         ("a,b,c\n" + ROWS, ["--delimiter", ",,"], ["one character"]),
         ("a,b,c\n" + ROWS, ["--target", "c", "--out", "data.csv"], ["data.csv"]),
     ],
