@@ -101,6 +101,7 @@ def read_csv(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "cats.csv"
     ...     _ = file.write_text("weight,age,kind\n4.5,2,tabby\n3.0,,siam\n")
@@ -140,6 +141,7 @@ def read_csv_chunks(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "table.csv"
     ...     _ = file.write_text("a,b\n" + "1,2\n" * 5)
@@ -180,6 +182,7 @@ def csv_to_npy(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "table.csv").write_text("a,b\n" + "1,2\n" * 5)
     ...     csv_to_npy(f"{folder}/table.csv", f"{folder}/x.npy", f"{folder}/y.npy", target="b", rows=2)
