@@ -156,7 +156,7 @@ def read_csv_chunks(
 
 
 def csv_to_npy(
-    path: FilePath, *files: FilePath, target: str | int | None = None, rows: int = 65_536, **options: Any
+    path: FilePath, *files: FilePath, target: str | int | None = None, rows: int = ROWS, **options: Any
 ) -> int:
     r"""Convert a CSV file of any size to ``.npy`` files in chunks of rows, for `MappedDataset`.
 

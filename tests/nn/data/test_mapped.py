@@ -262,7 +262,7 @@ elif what == "whole table":
     nn.data.read_csv("t.csv", "y")
 else:
     if what == "csv":
-        csv_to_npy("t.csv", "x.npy", "y.npy", target="y", rows=8192)
+        csv_to_npy("t.csv", "x.npy", "y.npy", target="y")
     data = MappedDataset("x.npy", "y.npy")
     model = nn.MLP(data[0][0].size, [8, 1], dtype=np.float32, rng=0)
     optimizer, criterion, seen = optim.Adam(model.parameters()), nn.MSELoss(), 0
