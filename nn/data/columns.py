@@ -305,16 +305,16 @@ def _useless(column: Column, contents: Contents, *, first: bool) -> str:
     else:
         counts = Counter(filter(None, contents))
         distinct = len(counts)
+        if distinct > 1 and max(counts.values()) < _rarely(len(contents)):
+            return "nearly every row has another word"
     if not distinct:
         return "empty"
     if distinct == 1 and not column.missing:
         return "the same value in every row"
-    if column.kind == "words" and max(counts.values()) < _rarely(len(contents)):
-        return "nearly every row has another word"
     identifier = bool(IDENTIFIER.fullmatch(column.name) or IDENTIFIER.fullmatch(column.name.lower()))
-    if column.kind != "number" or not (first or identifier or column.name.isdigit()):
+    if not isinstance(contents, np.ndarray) or not (first or identifier or column.name.isdigit()):
         return ""
-    if len(np.unique(contents)) < len(contents):
+    if column.kind != "number" or len(np.unique(contents)) < len(contents):
         return ""
     if len(contents) >= MIN_VALUES and len(np.unique(np.diff(contents))) == 1:
         return "row numbers"

@@ -6,7 +6,7 @@ import gzip
 import itertools
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -260,7 +260,7 @@ class CSVReader:
             raise KeyError(f"{self.name} has {len(self.names)} columns, and none at position {column}")
         return column % len(self.names)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Generator[Line, None, None]:
         """Iterate over the lines of the file that are not blank."""
         opened: Any = gzip.open if self.name.lower().endswith(".gz") else open
         with opened(self.path, "rt", encoding=self.encoding, newline="") as file:

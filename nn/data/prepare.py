@@ -107,10 +107,10 @@ def train_test_split(
     """
     given = tuple(as_array(a, f"array {i}") for i, a in enumerate(arrays))
     total = same_length(given)
-    if isinstance(test_size, float | np.floating):
-        count = int(np.rint(test_size * total))
-    else:
+    if isinstance(test_size, int | np.integer):
         count = checked_integer("train_test_split", "test_size", test_size, 1)
+    else:
+        count = int(np.rint(test_size * total))
     if not 0 < count < total:
         raise ValueError(f"test_size {test_size} leaves {count} rows to test and {total - count} to train")
     generator = as_generator(rng)

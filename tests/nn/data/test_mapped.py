@@ -263,7 +263,7 @@ elif what == "whole table":
 else:
     if what == "csv":
         csv_to_npy("t.csv", "x.npy", "y.npy", target="y")
-    data = MappedDataset("x.npy", "y.npy")
+    data = MappedDataset("x.npy", "y.npy", mapped=None if what == "mapped" else False)
     model = nn.MLP(data[0][0].size, [8, 1], dtype=np.float32, rng=0)
     optimizer, criterion, seen = optim.Adam(model.parameters()), nn.MSELoss(), 0
     for i, (x, y) in enumerate(DataLoader(data, 512, shuffle=True, rng=0)):
