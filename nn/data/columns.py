@@ -305,7 +305,7 @@ def _useless(column: Column, contents: Contents, *, first: bool) -> str:
     else:
         counts = Counter(filter(None, contents))
         distinct = len(counts)
-        if distinct > 1 and max(counts.values()) < _rarely(len(contents)):
+        if counts and max(counts.values()) < _rarely(len(contents)):
             return "nearly every row has another word"
     if not distinct:
         return "empty"
