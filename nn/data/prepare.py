@@ -73,7 +73,7 @@ def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
 
 
 def train_test_split(
-    *arrays: ArrayLike, test_size: float = 0.25, rng: Rng = None, stratify: ArrayLike | None = None
+    *arrays: ArrayLike, test_size: int | float = 0.25, rng: Rng = None, stratify: ArrayLike | None = None
 ) -> list[Array]:
     """Split rows at random into a training and a test part, the same way in every array.
 
@@ -107,10 +107,10 @@ def train_test_split(
     """
     given = tuple(as_array(a, f"array {i}") for i, a in enumerate(arrays))
     total = same_length(given)
-    if isinstance(test_size, int | np.integer):
-        count = checked_integer("train_test_split", "test_size", test_size, 1)
-    else:
+    if isinstance(test_size, float | np.floating):
         count = int(np.rint(test_size * total))
+    else:
+        count = checked_integer("train_test_split", "test_size", test_size, 1)
     if not 0 < count < total:
         raise ValueError(f"test_size {test_size} leaves {count} rows to test and {total - count} to train")
     generator = as_generator(rng)

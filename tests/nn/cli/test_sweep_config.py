@@ -142,7 +142,7 @@ def test_invalid_configuration_is_one_line(text, words, capsys):
         (["."], "a configuration is required, but this is a folder: ."),
         (["c.json", "--workers", "0"], "--workers"),
         (["c.json", "--seed", "x"], "--seed"),
-        (["c.json", "-o", "t.csv"], "t.csv is a file"),
+        (["c.json", "-o", "t.csv"], "File exists: t.csv"),
         ([], "required"),
     ],
 )
