@@ -9,7 +9,7 @@ import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import callback, elementwise, guard, raw_data, xp
 from nn.typing import Operand
-from nn.validation import checked_range
+from nn.validation import checked_integer, checked_range
 
 from .checks import (
     as_losses,
@@ -297,6 +297,13 @@ def one_hot(target: Operand, num_classes: int = -1) -> Operand:
     ndarray of int, of shape (..., num_classes)
         The rows.
 
+    Raises
+    ------
+    TypeError
+        If the indices are not integers.
+    IndexError
+        If an index is negative or not below `num_classes`.
+
     Examples
     --------
     >>> one_hot([0, 2])
@@ -304,11 +311,13 @@ def one_hot(target: Operand, num_classes: int = -1) -> Operand:
            [0, 0, 1]])
     """
     t = np.asarray(raw_data(target))
-    if t.dtype.kind not in "iu" or (t.size and t.min() < 0):
-        raise ValueError(f"one_hot: class indices must be integers from 0, got {target!r:.60}")
-    count = int(t.max(initial=-1)) + 1 if num_classes == -1 else num_classes
-    if t.size and t.max() >= count:
-        raise ValueError(f"one_hot: class {t.max()} is not in [0, {count})")
+    if t.size and t.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: class indices must be integers, got {t.dtype}; {as_indices(t)}")
+    count = (
+        int(t.max(initial=-1)) + 1 if num_classes == -1 else checked_integer("one_hot", "num_classes", num_classes, 1)
+    )
+    if (wrong := t[(t < 0) | (t >= count)]).size:
+        raise IndexError(f"one_hot: class {wrong.flat[0]} is not in [0, {count})")
     return (t[..., None] == np.arange(count)).astype(np.int64)
 
 

@@ -66,13 +66,10 @@ class _BestEpoch(Callback):
     epoch: int
     kept: State | None  # the parameters of the best epoch, if `restore`
 
-    def __init__(self, watch: str | None, mode: str | None, min_delta: float) -> None:
-        if mode not in (None, "min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
+    def __init__(self, watch: str | None, min_delta: float) -> None:
         if not min_delta >= 0:
             raise ValueError(f"min_delta must not be negative, got {min_delta!r}")
         self.watch: str | None = watch
-        self.mode: str | None = mode
         self.min_delta: float = float(min_delta)
         self.load_state_dict({"value": math.nan, "epoch": 0})
 
@@ -87,8 +84,7 @@ class _BestEpoch(Callback):
         if key not in run.numbers:
             raise ValueError(f"watch={key!r} was not measured; available are {', '.join(run.numbers)}")
         now = run.numbers[key]
-        falls = self.mode == "min" if self.mode else run.history.better(key) == "lower"
-        gain = self.value - now if falls else now - self.value
+        gain = self.value - now if run.history.better(key) == "lower" else now - self.value
         if math.isnan(now) or (self.epoch and not gain > self.min_delta):
             return False
         self.value, self.epoch = now, run.epoch
@@ -113,11 +109,10 @@ class EarlyStopping(_BestEpoch):
     patience : int
         The number of epochs without improvement after which one more stops the training.
     watch : str, optional
-        The name of the measurement; by default the validation loss, or without validation data the loss.
+        The name of the measurement; by default the validation loss, or without validation data the loss.  The lowest
+        loss is the best, and the highest value of a metric, unless its attribute `better` is 'lower'.
     min_delta : float
         The smallest change that counts as an improvement.
-    mode : {'min', 'max'}, optional
-        By default 'min' for the loss and for metrics whose attribute `better` is 'lower', else 'max'.
     restore : bool
         Give the model the parameters of its best epoch at the end.
 
@@ -138,10 +133,9 @@ class EarlyStopping(_BestEpoch):
     """
 
     def __init__(
-        self, patience: int = 10, watch: str | None = None, *,
-        min_delta: float = 0.0, mode: str | None = None, restore: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__(watch, mode, min_delta)
+        self, patience: int = 10, watch: str | None = None, *, min_delta: float = 0.0, restore: bool = True
+    ) -> None:
+        super().__init__(watch, min_delta)
         self.patience: int = checked_integer("EarlyStopping", "patience", patience, 0)
         self.restore: bool = restore
 
@@ -163,7 +157,7 @@ class BestModel(_BestEpoch):
     ----------
     path : str or Path
         The file; read it by ``nn.checkpoint.load(path, model)``.
-    watch, mode, min_delta
+    watch, min_delta
         As for `EarlyStopping`.
 
     Examples
@@ -171,10 +165,8 @@ class BestModel(_BestEpoch):
     >>> callback = BestModel("best.npz", watch="validation accuracy")
     """
 
-    def __init__(
-        self, path: FilePath, watch: str | None = None, *, min_delta: float = 0.0, mode: str | None = None
-    ) -> None:
-        super().__init__(watch, mode, min_delta)
+    def __init__(self, path: FilePath, watch: str | None = None, *, min_delta: float = 0.0) -> None:
+        super().__init__(watch, min_delta)
         self.path: Path = Path(path)
 
     def on_epoch_end(self, run: Run) -> None:

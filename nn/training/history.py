@@ -71,15 +71,13 @@ class History(dict[str, list[float]]):
         name = key.removeprefix("validation ")
         return better(self.metrics.get(name, name))
 
-    def best(self, key: str = "validation loss", mode: str | None = None) -> tuple[int, float]:
-        """Return (epoch, value) of the best entry; epochs count from 1.
+    def best(self, key: str = "validation loss") -> tuple[int, float]:
+        """Return (epoch, value) of the best entry, see `better`; epochs count from 1.
 
         Parameters
         ----------
         key : str
             The name of the measurement.
-        mode : {'min', 'max'}, optional
-            By default 'min' for the loss and for metrics whose attribute `better` is 'lower', else 'max'.
 
         Raises
         ------
@@ -88,7 +86,7 @@ class History(dict[str, list[float]]):
         """
         if key not in self or not self[key]:
             raise KeyError(f"the history does not contain {key!r}, only {', '.join(self) or 'nothing'}")
-        sign = 1.0 if (mode == "min" if mode else self.better(key) == "lower") else -1.0
+        sign = 1.0 if self.better(key) == "lower" else -1.0
         epoch, value = min(enumerate(self[key], 1), key=lambda e: math.inf if math.isnan(e[1]) else sign * e[1])
         return epoch, value
 

@@ -197,7 +197,7 @@ def test_one_hot_and_normalize():
     np.testing.assert_array_equal(F.one_hot(np.array([[1], [0]])), [[[0, 1]], [[1, 0]]])
     assert F.one_hot([1], num_classes=4).shape == (1, 4)
     for wrong, count in (([-1], -1), ([0.5], -1), ([3], 3)):
-        with pytest.raises(ValueError, match="one_hot: class"):
+        with pytest.raises((IndexError, TypeError), match="one_hot: class"):
             F.one_hot(wrong, count)
     for p in (1.0, 2.0, np.inf):
         np.testing.assert_allclose(F.normalize(A, p), A / np.linalg.norm(A, p, axis=1, keepdims=True))
