@@ -313,9 +313,8 @@ def one_hot(target: Operand, num_classes: int = -1) -> Operand:
     t = np.asarray(raw_data(target))
     if t.size and t.dtype.kind not in "iu":
         raise TypeError(f"one_hot: class indices must be integers, got {t.dtype}; {as_indices(t)}")
-    count = (
-        int(t.max(initial=-1)) + 1 if num_classes == -1 else checked_integer("one_hot", "num_classes", num_classes, 1)
-    )
+    count = checked_integer("one_hot", "num_classes", num_classes, -1)
+    count = int(t.max(initial=-1)) + 1 if count == -1 else count
     if (wrong := t[(t < 0) | (t >= count)]).size:
         raise IndexError(f"one_hot: class {wrong.flat[0]} is not in [0, {count})")
     return (t[..., None] == np.arange(count)).astype(np.int64)

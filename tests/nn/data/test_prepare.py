@@ -182,7 +182,7 @@ def test_one_hot_rows():
         ([0, 3], 3, IndexError, "class 3 is not in"),
         ([0, -1], None, IndexError, "class -1 is not in"),
         ([0.0, 1.0], 2, TypeError, "must be integers"),
-        ([0], 0, ValueError, "num_classes"),
+        ([0], 0, IndexError, "class 0 is not in"),
         ([0], 2.0, TypeError, "num_classes"),
     ],
 )
