@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is first imported
@@ -54,6 +55,13 @@ class _EveryItem:
 
 def pytest_configure(config):
     config.pluginmanager.register(_EveryItem())
+
+
+@pytest.fixture
+def quick_figures(monkeypatch):
+    """Leave out the layout of matplotlib's figures, which takes longer than drawing them."""
+    if find_spec("matplotlib") is not None:
+        monkeypatch.setattr("matplotlib.figure.Figure.get_layout_engine", lambda figure: None)
 
 
 @pytest.fixture(scope="session")

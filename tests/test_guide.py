@@ -77,6 +77,7 @@ def execute_fragment(code, names):
         exec(program, used | names)
 
 
+@pytest.mark.usefixtures("quick_figures")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(GUIDE)))
 def test_snippets_of_a_page_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

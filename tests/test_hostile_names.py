@@ -65,6 +65,7 @@ def test_markup_in_a_name_is_escaped_in_drawings(name):
     assert not [name for name in attributes if "href" in name or name.startswith("on")]
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_markup_in_a_name_is_escaped_in_training_reports(tmp_path):
     pytest.importorskip("matplotlib")
 

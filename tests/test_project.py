@@ -251,6 +251,7 @@ def readers_folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("quick_figures")
 @pytest.mark.parametrize("command", commands_of_the_readme())
 def test_command_of_the_readme_succeeds(command, readers_folder, monkeypatch):
     monkeypatch.chdir(readers_folder)

@@ -20,14 +20,12 @@ WALKTHROUGH = sorted((ROOT / "demos").glob("[0-9][0-9]_*.py"))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, capsys, quick_figures):
     """A function that runs a demo in an empty folder, in this process, and returns its exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "demos"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    # These take longer than the demos: the baselines, and the layout of the figures.
-    monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})
-    monkeypatch.setattr("matplotlib.figure.Figure.get_layout_engine", lambda figure: None)
+    monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})  # which take longer than the demos
 
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)

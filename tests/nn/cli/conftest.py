@@ -21,7 +21,7 @@ def _model_only(monkeypatch, request):
 
 
 @pytest.fixture
-def figures():
+def figures(quick_figures):
     """Write the figures and the report."""
 
 

@@ -359,6 +359,7 @@ def test_plot_writes_a_file(tmp_path):
     assert (tmp_path / "monitor.png").stat().st_size > 20_000
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_html_report_is_complete_and_self_contained(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     watched = train(deep("sigmoid", 9), steps=3, every=1)
