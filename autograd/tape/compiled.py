@@ -200,10 +200,6 @@ class Compiled(Programs, Recorded):
             backward(leaves[0])
         return result
 
-    def again(self, function: Function) -> Compiled:
-        """Return another compiled function, such as a transform of this one."""
-        return Compiled(function)
-
 
 class _Methods(dict[Compiled, Compiled]):
     """The compiled methods of an instance; none in a copy or pickle of it."""
@@ -445,10 +441,10 @@ def compile(
 
     The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
 
-    Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
-    the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`, `optim.NewtonCG`, `optim.AdaHessian`) get one
-    that replays programs of the gradients and of products with the Hessian; for products of a function with callbacks,
-    such as the draws of dropout, all is computed eagerly.
+    Optimizers whose rule is not elementwise, those that skip nonfinite gradients, and without numba those of more than
+    65,536 parameters update outside of the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`) get one
+    that replays the gradients, and those that need products with the Hessian (`optim.NewtonCG`, `optim.AdaHessian`) one
+    that computes all eagerly.
 
     If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
     machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of

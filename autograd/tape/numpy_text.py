@@ -228,7 +228,11 @@ class _Writer:
             function = _like_recorded(function, spec)
         if out:
             options.append(f"out={out}")
-        name = f"np.{function.__name__}" if isinstance(function, np.ufunc) else self._bind(function, op.name)
+        specs = [self.program.specs[a] for a in (result, *step.operands)]
+        if function is np.matmul and all(len(x.shape) < 3 and x.dtype == specs[0].dtype for x in specs):
+            function = np.dot  # the same BLAS call with less overhead
+        is_numpy = isinstance(function, np.ufunc) or function is np.dot
+        name = f"np.{function.__name__}" if is_numpy else self._bind(function, op.name)
         return f"{name}({', '.join([*args, *options])})"
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:

@@ -12,7 +12,6 @@ import numpy as np
 from autograd.graph import CHANGED, Node, topological_order
 from autograd.recording import NotReplayable, watching
 from autograd.tensor import Tensor
-from autograd.transforms.nested import flatten
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
 from autograd.variable import leaf
@@ -86,10 +85,8 @@ class StepCall(Call):
         self.branches: bool = len(recording.first) > guards
         self.members: list[Node] = [*gradients]
         self._states += [(p, state_of(p)) for p in gradients]
-        before, _, _ = flatten([[vector.nodes for vector in self._vectors], [*shared.values()]])
-        after, _, self._rebuilt = flatten(new)
-        first_given = len(before)
-        results = [*outputs, *after]
+        before = [x for vector in self._vectors for x in vector.nodes if x is not None] + [*shared.values()]
+        first_given, results = len(before), [*outputs, *new]
         # What is computed from floats may fail, and therefore comes before memory changes.
         order = topological_order(*[x for x in results if isinstance(x, Node)])
         effects = [*recording.effects, *[x for x in order if x.op is not None and type(x._value) is float]]
@@ -106,7 +103,7 @@ class StepCall(Call):
         return program
 
     def _updated(self, gradients: Mapping[Node, Cotangent], shared: dict[str, Node]) -> list[Any]:
-        """Record the update of every vector; return all vectors with their states, and the shared values."""
+        """Record the update of every vector, and return the new memory."""
         optimizer, terms = self.optimizer, []
         with watching(False):  # the optimizer reads parameters
             moving = optimizer.moving(gradients.__contains__)
@@ -124,11 +121,11 @@ class StepCall(Call):
             values, *state, t = vector.nodes
             terms.append((values, g, tuple(state), groups[id(group)], t))
         new_shared = optimizer.shared_values(groups[id(optimizer.param_groups[0])], terms)
-        vectors = []
+        new: list[Any] = []
         for vector, (*before, options, t) in zip(self._vectors, terms, strict=True):
             values, update, state = optimizer.updated(*before, {**options, **new_shared}, t)
-            vectors.append(vector.replaced_by([values - update, *state, t + 1.0]))
-        return [vectors, [new_shared[name] for name in shared]]
+            new += vector.replaced_by([values - update, *state, t + 1.0])
+        return [*new, *[new_shared[name] for name in shared]]
 
     def changed(self) -> str:
         """Return in words what prevents a replay."""
@@ -198,21 +195,22 @@ class StepCall(Call):
         self._writers = [] if None in writers else writers  # floats are set together
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
-        vectors, shared = self._rebuilt(iter(found[self._count :]))
+        memory = iter(found[self._count :])
+        states = [vector.parts_of(memory) for vector in self._vectors]
         # One call of C functions, which Ctrl-C does not interrupt.
-        places, values = [vector.place for vector in self._vectors], [values for values, *_ in vectors]
+        places, values = [vector.place for vector in self._vectors], [values for values, *_ in states]
         deque(map(setitem, places, itertools.repeat(...), values), 0)  # type: ignore[arg-type]
-        self._write(vectors, shared)
+        self._write(states, memory)
 
     def _complete(self, machine: Any, steps: int = 1) -> None:
         """Complete steps of the machine, whose arrays are in memory of the optimizer."""
         floats = iter(machine.floats())
-        vectors, shared = self._rebuilt(x if isinstance(x, np.ndarray) else next(floats) for x in self._memory)
-        self._write(vectors, shared, steps)
+        memory = (x if isinstance(x, np.ndarray) else next(floats) for x in self._memory)
+        self._write([vector.parts_of(memory) for vector in self._vectors], memory, steps)
 
-    def _write(self, vectors: Sequence[Any], shared: Sequence[Any], steps: int = 1) -> None:
+    def _write(self, states: list[list[Any]], shared: Iterator[Any], steps: int = 1) -> None:
         """Give the optimizer new states and shared values, and let it count steps."""
-        for vector, (_, *state, _) in zip(self._vectors, vectors, strict=True):
+        for vector, (_, *state, _) in zip(self._vectors, states, strict=True):
             vector.write(state)
         self.optimizer.complete(self._flats, dict(zip(self._shared, map(float, shared), strict=True)), steps)
 
@@ -280,6 +278,8 @@ class Options:
         self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
         self.inputs: list[Node] = [x for x in _parts(self.nodes.values()) if isinstance(x, Node)]
         self._fixed: Any = None
+        self.seen: tuple[Any, ...] = ()
+        self.floats: list[float] = []
         self.is_valid()
 
     def is_valid(self) -> bool:
@@ -345,12 +345,17 @@ class Vector:
             yield p, view
 
     def replaced_by(self, new: list[Any]) -> list[Any]:
-        """Return the new vector, state and step count, with names."""
+        """Return what replaces the vector, its state and the step count in the next step, with names."""
         for x, name in zip(new, self._names, strict=True):
             if isinstance(x, Node) and x.op is not None and not x.name:
                 x.name = f"new_{name}"
-        self.is_steady = kinds_of(new[1:-1]) == self.kinds
-        return new
+        self._after = kinds_of(new)
+        self.is_steady = self._after[1:-1] == self.kinds
+        return [x for x in new if x is not None]
+
+    def parts_of(self, memory: Iterator[Any]) -> list[Any]:
+        """Return the new vector, the parts of the state and the step count, from the memory after a step."""
+        return [None if kind is None else next(memory) for kind in self._after]
 
     def read(self) -> tuple[Any, ...]:
         """Return the present vector, the state and the next step count; copies of arrays that others reference."""

@@ -39,11 +39,8 @@ class Recorded:
         The function without compilation.
     """
 
-    function: Function
-
-    def again(self, function: Function) -> "Recorded":
-        """Return another function, compiled in the same way."""
-        raise NotImplementedError
+    def __init__(self, function: Function) -> None:
+        self.function = function
 
 
 def replays_what_is_replayed(transform: Transform) -> Transform:
@@ -52,7 +49,7 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
     @functools.wraps(transform)
     def transformed(f: object, *args: object, **kwargs: object) -> Any:
         if isinstance(f, Recorded):
-            return f.again(transform(f.function, *args, **kwargs))
+            return type(f)(transform(f.function, *args, **kwargs))
         if not callable(f):
             raise TypeError(
                 f"{transform.__name__}() expected a function, got {f!r:.60}; for derivatives of a computed node write "

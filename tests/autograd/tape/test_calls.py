@@ -235,6 +235,18 @@ def test_not_replayable_never_reaches_the_caller():
         ag.compile(lambda x: x * callback(never, x))(1.0)
 
 
+def test_source_of_a_function_that_is_never_replayed_says_why():
+    def never(x):
+        raise NotReplayable("never")
+
+    w = Tensor([1.0], requires_grad=True)
+    step = ag.compile(lambda: (guard(never, w) if not ag.is_grad_enabled() else w).sum())
+    with ag.no_grad(), pytest.raises(RuntimeError, match="raise it in replays only"):
+        step()
+    with pytest.raises(RuntimeError, match=r"calls are computed eagerly \(never\)"):
+        step.source()
+
+
 def test_infinite_derivative_in_the_first_call_leaves_later_calls_finite():
     w = Value(2.0)
     step = ag.compile(lambda x: (w * x).sqrt() * x)

@@ -529,6 +529,26 @@ def test_many_with_dropout_and_batch_norm_equals_one_step_a_call():
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_many_counts_the_steps_before_a_callback_that_exits(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(10), Pair("Adam")
+
+    def exit_at(values):
+        if values[0, 0] == x[7, 0]:
+            raise SystemExit
+        return values
+
+    step = autograd.compile(lambda x, y: pair.compiled_loss(callback(exit_at, x), y), optimizer=pair.optimizers[1])
+    rows = np.arange(10)[:, None]
+    step.many(x, y, rows[:3])
+    with pytest.raises(SystemExit):
+        step.many(x, y, rows[3:])
+    for row in rows[:7]:
+        pair.eager(x[row], y[row])
+    pair.check_states()
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError])
 def test_many_repeats_a_callback_that_raises_once(kind, monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "1")
