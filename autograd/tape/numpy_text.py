@@ -48,7 +48,10 @@ class Buffers:
         specs, owners, results = program.specs, program.owners, [r for r in program.results if r in program.owners]
         own = {step.result for step in program.steps if owners[step.result] == step.result} - program.shared
         times = Counter(results)
-        self.copied: set[int] = {r for r in results if r not in own or times[r] > 1 or not specs[r].whole}
+        scalars = {r for r in program.results[: program.outputs] if specs[r] is not None and not specs[r].shape}
+        self.copied: set[int] = {
+            r for r in results if r not in own or times[r] > 1 or not (r in scalars or specs[r].whole)
+        }
         # Memory of results belongs to the caller, and callbacks may keep or return their arguments.
         kept = {owners[value] for value in (*results, *program.shared) if value in owners}
         last: dict[int, int] = {}  # the last step that uses each value, or its memory

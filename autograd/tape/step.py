@@ -73,9 +73,8 @@ class StepCall(Call):
         shared = {name: first[name] for name, value in optimizer.shared.items() if isinstance(value, float)}
         shared = {name: leaf(Value, value, False, name) for name, value in shared.items()}
         self._options = [Options(group, shared) for group in optimizer.param_groups]
-        options = [x for own in self._options for x in own.inputs]
         rules = recording.with_grad(False)
-        rules.options = {*options}
+        rules.options = {x for own in self._options for x in own.inputs}
         with watching(rules):
             if self._transform is not None:
                 gradients = dict(self._transform(gradients))
@@ -90,6 +89,7 @@ class StepCall(Call):
         # What is computed from floats may fail, and therefore comes before memory changes.
         order = topological_order(*[x for x in results if isinstance(x, Node)])
         effects = [*recording.effects, *[x for x in order if x.op is not None and type(x._value) is float]]
+        options = [x for own in self._options for x in own.used_in({*order})]
         inputs = [*before, *given.nodes, *options]
         names = [*[x.name for x in before], *given.names, *[x.name for x in options]]
         program = Program(inputs, results, len(outputs), effects, names, replaced=views)
@@ -268,7 +268,7 @@ class Options:
     seen : tuple
         The options when they were valid last.
     floats : list of float
-        The floats among them.
+        Those that the program uses.
     """
 
     def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
@@ -277,10 +277,16 @@ class Options:
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
         self.nodes: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
         self.inputs: list[Node] = [x for x in _parts(self.nodes.values()) if isinstance(x, Node)]
+        self._used: list[Any] = []
         self._fixed: Any = None
         self.seen: tuple[Any, ...] = ()
         self.floats: list[float] = []
+
+    def used_in(self, order: Container[Node]) -> list[Node]:
+        """Return the inputs on which results depend."""
+        self._used = [x in order for x in self.inputs]
         self.is_valid()
+        return [*itertools.compress(self.inputs, self._used)]
 
     def is_valid(self) -> bool:
         """Read the floats again, and return whether all else is as it was recorded."""
@@ -290,7 +296,8 @@ class Options:
         self._fixed = self._fixed or fixed
         if fixed != self._fixed:
             return False
-        self.seen, self.floats = seen, [x for x in parts if isinstance(x, float)]
+        self.seen, floats = seen, [x for x in parts if isinstance(x, float)]
+        self.floats = [*itertools.compress(floats, self._used)]
         return True
 
 
