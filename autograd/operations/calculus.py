@@ -110,8 +110,7 @@ def gradient(x: Operand, *varargs: Any, axis: int | Sequence[int] | None = None,
     """
     shape = shape_tuple(x)
     axes = axes_of(axis, len(shape))
-    if edge_order not in (1, 2):
-        raise ValueError(f"gradient expected edge_order 1 or 2, got {edge_order!r}")
+    np.gradient(np.zeros(shape), *varargs, axis=axis, edge_order=edge_order)  # checks the arguments
     spacings = varargs * len(axes) if len(varargs) == 1 else varargs or (1.0,) * len(axes)
     found = [_derivative(x, a, s, edge_order) for a, s in zip(axes, spacings, strict=True)]
     return found[0] if len(found) == 1 else found
@@ -121,11 +120,7 @@ def _derivative(x: Operand, axis: int, spacing: Any, edge_order: int) -> Operand
     """Return the derivative along one axis by the three-point formula for any spacing."""
     shape = shape_tuple(x)
     n = shape[axis]
-    if n < edge_order + 1:
-        raise ValueError(f"gradient expected at least {edge_order + 1} values along axis {axis}, got {n}")
     steps = np.full(n - 1, float(spacing)) if np.ndim(spacing) == 0 else np.diff(np.asarray(spacing, float))
-    if len(steps) != n - 1:
-        raise ValueError(f"gradient expected {n} coordinates along axis {axis}, got {len(steps) + 1}")
     kind = getattr(x, "dtype", steps.dtype)
     h = steps.reshape((-1,) + (1,) * (len(shape) - axis - 1)).astype(kind if kind.kind == "f" else steps.dtype)
     slopes = diff(as_real(x), axis=axis) / h

@@ -671,11 +671,7 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
     x, weights = as_real(x), as_real(weights)
     shape = shape_tuple(x)
     if shape_tuple(weights) != shape:
-        if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
-            raise ValueError(
-                f"average expected weights of shape {shape}, or a vector along one axis, got shape "
-                f"{shape_tuple(weights)} and axis={axis}"
-            )
+        np.average(np.zeros(shape), axis, np.ones(shape_tuple(weights)))  # checks the arguments
         (place,) = axes_of(axis, len(shape))
         weights = broadcast_to(reshape(weights, (-1,) + (1,) * (len(shape) - place - 1)), shape)
     return sum(multiply(x, weights), axis, keepdims) / sum(weights, axis, keepdims)
