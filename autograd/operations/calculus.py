@@ -1,7 +1,7 @@
 """Differences, numerical derivatives and integrals, interpolation, polynomials and convolutions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def ediff1d(x: Operand, to_end: Operand = None, to_begin: Operand = None) -> Ope
     return concatenate([reshape(in_dtype_of(x, part), (-1,)) for part in parts if part is not None], 0)
 
 
-def gradient(x: Operand, *varargs: Any, axis: int | Sequence[int] | None = None, edge_order: int = 1) -> Any:
+def gradient(x: Operand, *varargs: Any, axis: int | Sequence[int] | None = None, edge_order: Literal[1, 2] = 1) -> Any:
     """Return the numerical derivative by central differences of second order, one-sided at the ends.
 
     Parameters
