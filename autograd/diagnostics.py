@@ -60,17 +60,18 @@ def refuse_changed(nodes: Iterable[Node], create_graph: bool) -> None:
     """
     changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
     for node in nodes if changed or create_graph else ():
+        op: Any = node.op
         for arg, value in zip(node.args, node.raw, strict=True):
             if isinstance(value, np.ndarray) and any(np.may_share_memory(value, array) for array in changed):
                 raise RuntimeError(
-                    f"the operand{_named(arg)} of shape {value.shape} of {_op_name(node)} was modified in place "
+                    f"the operand{_named(arg)} of shape {value.shape} of {op.name} was modified in place "
                     "between forward and backward, so its gradient would be wrong: call backward() before updating "
                     "`.data`, or assign a new array (`p.data = p.data - step`)"
                 )
             updated = create_graph and isinstance(arg, Node) and arg.op is None and arg._value is not value
             if updated and not np.array_equal(arg._value, value, equal_nan=True):
                 raise RuntimeError(
-                    f"the operand{_named(arg)} of {_op_name(node)} was reassigned after the forward pass (its "
+                    f"the operand{_named(arg)} of {op.name} was reassigned after the forward pass (its "
                     "`.data`), and create_graph=True derives formulas from its current value: compute the result "
                     "again after updating"
                 )
@@ -78,10 +79,6 @@ def refuse_changed(nodes: Iterable[Node], create_graph: bool) -> None:
 
 def _named(arg: Operand) -> str:
     return f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
-
-
-def _op_name(node: Node) -> str:
-    return node.op.name if node.op else "a leaf"
 
 
 # ------------------------------------------------------------------------------------------------------ common mistakes

@@ -192,13 +192,9 @@ def checked_flag(given: object) -> bool:
 
 def checked_name(given: object) -> str:
     """Return the name of a node as a string; an empty one for None."""
-    if type(given) is str:
-        return given
-    if given is None:
-        return ""
-    if not isinstance(given, str):
+    if not isinstance(given, (str, type(None))):
         raise TypeError(f"name must be a string, got {given!r:.60} ({type(given).__name__})")
-    return str(given)
+    return str(given or "")
 
 
 def user_line() -> Line | None:

@@ -291,9 +291,6 @@ class _Switch(contextlib.ContextDecorator):
         self._open.remove(block)
         block.end()
 
-    def _recreate_cm(self) -> Self:
-        return type(self)()
-
     def __call__(self, func: Any) -> Any:
         """Decorate a function so that its body runs in this mode."""
         if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func):
