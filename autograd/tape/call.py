@@ -192,8 +192,7 @@ class Call:
         ]
         self.executor: Switching = executor_for(program)
         self._targets = program.targets
-        self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
-        self._recorded = [(type(x), x._value, state_of(x)) for x in program.variables]
+        self._recorded = [(weakref.ref(x), type(x), x._value, state_of(x)) for x in program.variables]
         self._variables: list[Node | None] = []  # those that still exist
         self._leaves: list[Node] = []
 
@@ -224,8 +223,8 @@ class Call:
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself, now that its graph is gone."""
-        self._variables = [reference() for reference in self._references]
-        for x, (kind, data, state) in zip(self._variables, self._recorded, strict=True):
+        for reference, kind, data, state in self._recorded:
+            self._variables.append(x := reference())
             self._leaves.append(leaf(kind, data) if x is None else x)
             if x is not None:
                 self._states.append((x, state))

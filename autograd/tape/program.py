@@ -168,8 +168,7 @@ class Program:
         if type(op) is not Callback:
             if op is MULTIPLY and (same := self._unchanged(operands, data)) is not None:
                 return same
-            key = (op, operands, *_keys(params)) if params else (op, operands)
-            same = self._known.setdefault(key, len(self.specs))
+            same = self._known.setdefault((op, operands, *map(key_of, params.items())), len(self.specs))
             if same != len(self.specs):
                 return same
         result = self._new_value(FLOAT if type(data) is float else None if data is None else _spec(data))
@@ -233,7 +232,3 @@ def key_of(a: Operand) -> Hashable:
     if kind is tuple:
         return tuple(map(key_of, a))
     return kind, a
-
-
-def _keys(params: Params) -> tuple[Hashable, ...]:
-    return tuple([(name, key_of(value)) for name, value in params.items()])
