@@ -136,8 +136,10 @@ def description(a: object) -> str:
 
 def not_a_node(who: str, thing: object) -> TypeError:
     """Return the error for an argument that is not a node, with the likely correction."""
-    cure = f"; compute one by operations on Values, as in {who}(Value(2.0) * 3)"
-    return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}{cure}")
+    cure = (
+        f"compute one by operations on a Value, as in {who}(Value(2.0) * 3), or use a shell: python -m autograd --help"
+    )
+    return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}; {cure}")
 
 
 def equivalent(name: str) -> str:

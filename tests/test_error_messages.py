@@ -40,10 +40,10 @@ def fitted(model=None, loss=None, optimizer=None, data=(X, Y), **options):
 # use -> [(mistake, error, what the answer says)]
 IN_PYTHON = {
     "explain and play": [
-        (lambda: explain("a*b"), TypeError, ["explain(a * b)", "python -m autograd"]),
+        (lambda: explain("a*b"), TypeError, ["operations on a Value", "python -m autograd"]),
         (lambda: explain(3.0), TypeError, ["operations on a Value"]),
         (lambda: play(Value(2.0) * 3, path="page.svg"), ValueError, ["ends in .html", "page.svg"]),
-        (lambda: play(lambda x: x * x), TypeError, ["call the function on Values first"]),
+        (lambda: play(lambda x: x * x), TypeError, ["operations on a Value", "play(Value(2.0) * 3)"]),
         (lambda: Value(2.0) ^ 2, TypeError, ["write a power as x**y"]),
         (lambda: Value([1.0, 2.0]), TypeError, ["one float"]),
         (lambda: ag.grad(Value(2.0) * 3), TypeError, ["expected a function", "gradients(y, x)"]),
@@ -51,7 +51,7 @@ IN_PYTHON = {
     ],
     "draw": [
         (lambda: draw(mlp()), TypeError, ["draw(model, x)"]),
-        (lambda: draw("loss"), TypeError, ["Value or Tensor", "compute the formula first"]),
+        (lambda: draw("loss"), TypeError, ["Value or Tensor", "operations on a Value"]),
         (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["expected input of shape (..., 3), got (2, 5)"]),
         (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .tex, .dot, .mmd, .html"]),
         (
