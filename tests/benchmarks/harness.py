@@ -7,6 +7,7 @@ taken within each round before its median, so that what else the machine does in
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -98,7 +99,8 @@ class Process:
         """End the process: without input it has nothing left to answer."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
-                pipe.close()
+                with contextlib.suppress(OSError):  # an order that a dead process did not read
+                    pipe.close()
         self.process.kill()
         self.process.wait()
 
