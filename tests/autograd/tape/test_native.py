@@ -29,7 +29,8 @@ if find_spec("numba") is not None:
     import native_programs
 
     from autograd.tape.native import kernels
-    from autograd.tape.native.machine import Machine
+    from autograd.tape.native.instructions import Run
+from autograd.tape.native.machine import Machine
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
 
@@ -321,6 +322,28 @@ def test_many_runs_stop_before_an_error_and_change_nothing():
     assert isinstance(error, NotReplayable)
     assert sums.tolist() == [0.0, 2.0]
     assert w.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_runs_of_different_lengths_are_computed_in_an_order_that_gives_the_results_of_numpy():
+    def step(a, b):
+        early = a * 0.5  # computed with the other instructions of its length
+        squares = b * b
+        total = squares.sum()
+        new_b = b - squares * total
+        return total, early + a * new_b[:2000], new_b
+
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=2000), rng.normal(size=3000) / 100
+    program = program_of_step(step, a, b)
+    program.repeated = {0: 1, 1: 2}
+    machine, expected = Machine(program), step(a, b)
+    for number, x in enumerate((a, b)):
+        machine.place(number, x)
+    machine.execute()
+    for found, x in zip((machine.results()[0], a, b), expected, strict=True):
+        np.testing.assert_array_equal(found, x)
+    lengths = [(item.length, len(item.instructions)) for item in machine.lowered.order if isinstance(item, Run)]
+    assert lengths == [(3000, 1), (3000, 2), (2000, 3)]
 
 
 def test_a_failing_run_of_many_indices_changes_no_input():
