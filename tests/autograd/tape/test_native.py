@@ -30,7 +30,7 @@ if find_spec("numba") is not None:
 
     from autograd.tape.native import kernels
     from autograd.tape.native.instructions import Run
-from autograd.tape.native.machine import Machine
+    from autograd.tape.native.machine import Machine
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
 
