@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from autograd import Node
@@ -100,24 +101,22 @@ class _Watch:
         self.awaited: int = 0
 
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        self.grad_input = [None] * len(args)
-        watched = []
-        for i, arg in enumerate(args):
-            if isinstance(arg, Node) and arg.requires_grad:
-                arg = passed_through(arg)
-                arg.register_hook(lambda g, i=i: self.on_grad_input(i, g))
-                self.awaited += 1
-            watched.append(arg)
-        return tuple(watched)
+        self.awaited = sum(isinstance(arg, Node) and arg.requires_grad for arg in args)
+        return self.passed(args, self.grad_input, self.on_grad_input)
 
     def outputs(self, output: Any) -> Any:
-        parts = list(output) if isinstance(output, tuple) else [output]
-        self.grad_output = [None] * len(parts)
+        parts = self.passed(output if isinstance(output, tuple) else (output,), self.grad_output, self.on_grad_output)
+        return parts if isinstance(output, tuple) else parts[0]
+
+    def passed(self, values: tuple[Any, ...], gradients: list[Any], on_grad: Hook) -> tuple[Any, ...]:
+        """Return values as new nodes, of whose gradients ``on_grad(i, g)`` is notified."""
+        gradients[:] = [None] * len(values)
+        parts = list(values)
         for i, part in enumerate(parts):
             if isinstance(part, Node) and part.requires_grad:
                 parts[i] = passed_through(part)
-                parts[i].register_hook(lambda g, i=i: self.on_grad_output(i, g))
-        return tuple(parts) if isinstance(output, tuple) else parts[0]
+                parts[i].register_hook(functools.partial(on_grad, i))
+        return tuple(parts)
 
     def on_grad_output(self, i: int, g: Any) -> None:
         self.grad_output[i] = g
