@@ -62,8 +62,7 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
     -----
     The graph that `autograd` records is exported: layers, functions and operators.  Fused operations are written as
     compositions.  The result is checked by ``onnx.checker`` with shape inference, and ``onnx.reference`` must compute
-    the values of the model from it: for the examples, for their rows in reverse order, for other values, and for more
-    rows if their number is open.
+    the values of the model from it: for the examples, for other values, and for more rows if their number is open.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
         onnx.checker.check_model(proto, full_check=True)
         runner = onnx.reference.ReferenceEvaluator(proto)
         others = [_changed(x) for x in inputs]
-        for arguments in (inputs, [x[::-1] if x.ndim else x for x in inputs], others):
+        for arguments in (inputs, others):
             _compare(runner, model, arguments)
         if rows:
             _compare(runner, model, [np.concatenate(pair) for pair in zip(inputs, others, strict=True)])

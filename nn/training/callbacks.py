@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
-
 from nn import checkpoint
 from nn.typing import FilePath, State
 from nn.validation import checked_integer
@@ -232,7 +230,7 @@ def _logged_before(line: str, step: int) -> bool:
 
 
 class TensorBoard(Callback):
-    """Write measurements, and histograms of parameters, for TensorBoard by the tensorboardX package.
+    """Write measurements for TensorBoard by the tensorboardX package.
 
     Parameters
     ----------
@@ -262,14 +260,10 @@ class TensorBoard(Callback):
         self.writer: Any = self._open(self.folder)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Write the measurements, training and validation under one heading each, and the finite parameters."""
+        """Write the measurements, training and validation under one heading each."""
         for key, value in run.numbers.items():
             name = key.removeprefix("validation ")
             self.writer.add_scalar(f"{name}/{'training' if name == key else 'validation'}", value, run.epoch)
-        for name, parameter in run.model.named_parameters():
-            finite = np.asarray(parameter.data)[np.isfinite(parameter.data)]
-            if finite.size:
-                self.writer.add_histogram(name.replace(".", "/"), finite, run.epoch)
 
     def on_train_end(self, run: Run) -> None:
         """Flush and close the files."""
