@@ -10,14 +10,7 @@ import numpy as np
 from autograd.files import write_atomically
 from nn import metrics
 from nn.data.notation import MISSING
-from nn.show.plotting import (
-    confusion_figure,
-    history_figure,
-    importance_figure,
-    reliability_figure,
-    scatter_figure,
-    svg,
-)
+from nn.show import plotting
 from nn.show.summary import html_table
 from nn.training import History
 from nn.training.history import format_numbers
@@ -78,24 +71,24 @@ class Assessment:
         key, score = next(iter(self.rows["this model"].items()))
         title = f"{len(true)} test rows: {format_numbers({key: score})}"
         if self.run.classes is None:
-            return scatter_figure(self.predicted, true, title, self.run.target)
+            return plotting.scatter_figure(self.predicted, true, title, self.run.target)
         counts = metrics.confusion_matrix(self.predicted, true, len(self.run.classes))
-        return confusion_figure(counts, self.run.classes, title)
+        return plotting.confusion_figure(counts, self.run.classes, title)
 
     def parts(self) -> list[str]:
         """Return scores, result, calibration and importance as parts of a page."""
         names = list(self.intervals)
         body: list[list[object]] = [[model, *row.values()] for model, row in self.rows.items()]
         body.insert(1, ["95 % interval", *(f"{low:.3g} to {high:.3g}" for low, high in self.intervals.values())])
-        found = ["<h2>Scores on the test rows</h2>", html_table(["model", *names], body), svg(self.figure())]
+        found = ["<h2>Scores on the test rows</h2>", html_table(["model", *names], body), plotting.svg(self.figure())]
         if self.run.classes is not None:
             bins = calibration(self.predicted, self.test[1])
             gap = float(np.average(np.abs(bins[0] - bins[1]), weights=bins[2]))
             text = f"Probabilities differ from the share of correct rows by {gap:.3f} on average."
-            found += ["<h2>Calibration</h2>", f"<p>{text}</p>", svg(reliability_figure(*bins))]
+            found += ["<h2>Calibration</h2>", f"<p>{text}</p>", plotting.svg(plotting.reliability_figure(*bins))]
         if self.importance:
-            score = names[0]
-            found += ["<h2>Importance of columns</h2>", svg(importance_figure(self.importance, score))]
+            figure = plotting.importance_figure(self.importance, names[0])
+            found += ["<h2>Importance of columns</h2>", plotting.svg(figure)]
         return found
 
 
@@ -112,7 +105,7 @@ def write_page(
     parts = [f'<div class="verdict{" good" if good else ""}">{headline}</div>', *assessment.parts()]
     parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in shortened(lines)), "</ul>"]
     if history.epochs:
-        parts += ["<h2>Epochs</h2>", svg(history_figure(history)), _epochs(history)]
+        parts += ["<h2>Epochs</h2>", plotting.svg(plotting.history_figure(history)), _epochs(history)]
     parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
     outcome = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
     settings = {key: value for key, value in (run.settings | outcome).items() if key not in UNRELATED}

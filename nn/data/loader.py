@@ -175,9 +175,7 @@ class DataLoader:
         for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
             if state_dict[name] != own:
                 raise ValueError(f"the state has {name} {state_dict[name]}, but this loader has {own}")
-        position, epoch, key = (
-            checked_integer("DataLoader", name, state_dict[name]) for name in ("position", "epoch", "key")
-        )
+        position, epoch, key = (checked_integer("DataLoader", n, state_dict[n]) for n in ("position", "epoch", "key"))
         if position > len(self):
             raise ValueError(f"position {position} is beyond the {len(self)} batches of an epoch")
         try:

@@ -68,9 +68,8 @@ def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
     share = np.floor(ideal).astype(int)
     for c in np.argsort(share - ideal, kind="stable")[: count - share.sum()]:
         share[c] += 1
-    return rng.permutation(
-        np.concatenate([rng.permutation(np.flatnonzero(which == c))[:n] for c, n in enumerate(share)])
-    )
+    parts = [rng.permutation(np.flatnonzero(which == c))[:n] for c, n in enumerate(share)]
+    return rng.permutation(np.concatenate(parts))
 
 
 def train_test_split(
@@ -162,9 +161,8 @@ class Standardizer:
         self.dtype: np.dtype[Any] = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         step = max(1, CHUNK // max(1, x[0].size))
         parts = [x[i : i + step] for i in range(0, len(x), step)]
-        first = x[0].astype(
-            np.float64
-        )  # relative to this row, a constant column has mean and variance 0 without rounding
+        # relative to the first row, a constant column has mean and variance 0 without rounding
+        first = x[0].astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
             mean = np.asarray(first + sum((p - first).sum(0) for p in parts) / len(x))
             variance = np.asarray(sum(((p - mean) ** 2).sum(0) for p in parts) / len(x))
