@@ -251,7 +251,7 @@ def in_ieee_arithmetic(op: Primitive, raw: Operands, params: Params, error: Exce
             return float_of_arrays(op.forward, raw, params)
         except (ValueError, TypeError, ArithmeticError) as again:
             error = again if isinstance(again, FloatingPointError) else error  # np.errstate refuses it
-    raise with_operation(op, raw, error) from error
+    raise with_operation(op, raw, params, error) from error
 
 
 def float_of_arrays(function: Operation, values: Operands, params: Params) -> float:

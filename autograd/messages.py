@@ -2,7 +2,7 @@
 
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -115,14 +115,19 @@ class GradientWarning(UserWarning):
     """
 
 
-def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Exception:
-    """Return `error` again with the operation and its operands in the message."""
+def with_operation(op: Any, raw: tuple[object, ...], params: Mapping[str, object], error: Exception) -> Exception:
+    """Return `error` again with the operation, its operands and its parameters in the message."""
     reason = str(error)
     if "gufunc signature" in reason:  # of matmul, ending with "(size 3 is different from 2)"
         reason = f"the inner dimensions differ ({reason.rpartition('(')[2]}"
     elif "gufunc core" in reason:
         reason = "an operand has too few dimensions; use * to multiply by a number"
-    message = f"{op.name}({', '.join(map(description, raw))}): {reason}"
+    elif "remapped shapes" in reason:
+        reason = "the leading dimensions do not broadcast"
+    elif "no identity" in reason:  # of max and min
+        reason = "cannot choose from an empty array"
+    given = [f"{name}={value!r:.60}" for name, value in params.items() if value is not None and value is not False]
+    message = f"{op.name}({', '.join([*map(description, raw), *given])}): {reason}"
     kinds = (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError)
     return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 

@@ -130,7 +130,10 @@ def _parts(split: Operation, x: Operand, cuts: Any, axis: int) -> list[Operand]:
     """Return slices along an axis; NumPy's `split` decides on their lengths."""
     (axis,) = axes_of(axis, len(shape_tuple(x)))
     if isinstance(cuts, (int, np.integer)):
-        cuts = np.cumsum([len(part) for part in split(np.empty(shape_tuple(x)[axis]), cuts)])[:-1].tolist()
+        length = shape_tuple(x)[axis]
+        if split is np.split and (cuts < 1 or length % cuts):
+            raise ValueError(f"split cannot divide axis {axis} of length {length} into {cuts} equal parts")
+        cuts = np.cumsum([len(part) for part in split(np.empty(length), cuts)])[:-1].tolist()
     ends = [*cuts, None]
     return [getitem(x, (*(slice(None),) * axis, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
 

@@ -709,6 +709,8 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> O
     reduced = axes_of(axis, len(shape))
     rows = moveaxis(x, reduced, tuple(range(-len(reduced), 0)))
     rows = sort(flatten(rows, len(shape) - len(reduced)) if reduced else expand_dims(rows, -1), -1)
+    if not shape_tuple(rows)[-1]:
+        raise ValueError(f"quantile expected values, got an empty array of shape {shape} (axis={axis})")
     place = q.ravel() * (shape_tuple(rows)[-1] - 1)
     low = np.floor(place).astype(int)
     high, part = np.ceil(place).astype(int), place - low

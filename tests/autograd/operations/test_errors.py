@@ -31,7 +31,7 @@ FAULTS = [
         "matmul batch",
         lambda: tensor(2, 3, 4) @ tensor(5, 4, 3),
         ValueError,
-        ["(2, 3, 4)", "(5, 4, 3)", "broadcast"],
+        ["matmul", "(2, 3, 4)", "(5, 4, 3)", "leading dimensions do not broadcast"],
     ),
     ("matmul number", lambda: tensor(2, 3) @ 2.0, ValueError, ["matmul", "use *"]),
     ("matmul 0-d", lambda: tensor() @ tensor(2), ValueError, ["matmul", "use *"]),
@@ -54,10 +54,10 @@ FAULTS = [
     ("index_add", lambda: ag.index_add(tensor(3), [0, 1], tensor(3)), ValueError, ["scatter", "(3,)"]),
     ("take_along_axis", lambda: ag.take_along_axis(tensor(2, 2), [0]), ValueError, ["(1,)", "(2, 2)"]),
     # axes and sizes
-    ("reshape", lambda: tensor(2, 3).reshape(4, 2), ValueError, ["reshape", "6", "(4,2)"]),
-    ("two unknown lengths", lambda: tensor(2, 3).reshape(-1, -1), ValueError, ["one unknown"]),
+    ("reshape", lambda: tensor(2, 3).reshape(4, 2), ValueError, ["reshape", "6", "(4, 2)"]),
+    ("two unknown lengths", lambda: tensor(2, 3).reshape(-1, -1), ValueError, ["(-1, -1)", "one unknown"]),
     ("sum axis", lambda: tensor(2, 3).sum(2), np.exceptions.AxisError, ["sum", "axis 2", "dimension 2"]),
-    ("mean axis twice", lambda: tensor(2, 3).mean((0, 0)), ValueError, ["mean", "duplicate"]),
+    ("mean axis twice", lambda: tensor(2, 3).mean((0, 0)), ValueError, ["mean", "axis=(0, 0)", "duplicate"]),
     ("transpose", lambda: tensor(2, 3).transpose(0, 2), np.exceptions.AxisError, ["axis 2", "dimension 2"]),
     ("transpose twice", lambda: tensor(2, 3).transpose(0, 0), ValueError, ["transpose", "repeated"]),
     ("softmax axis", lambda: tensor(2, 3).softmax(5), np.exceptions.AxisError, ["softmax", "axis 5"]),
@@ -70,7 +70,8 @@ FAULTS = [
     ("flip axis", lambda: tensor(2).flip(1), np.exceptions.AxisError, ["axis 1"]),
     ("norm axis", lambda: tensor(2).norm(axis=1), np.exceptions.AxisError, ["axis 1"]),
     ("norm order", lambda: tensor(2).norm("two"), ValueError, ["number as order", "two"]),
-    ("split", lambda: ag.split(tensor(5), 2), ValueError, ["equal division"]),
+    ("split", lambda: ag.split(tensor(5), 2), ValueError, ["axis 0 of length 5", "2 equal"]),
+    ("split into none", lambda: ag.split(tensor(5), 0), ValueError, ["0 equal"]),
     ("repeat", lambda: ag.repeat(tensor(5), -2), ValueError, ["negative"]),
     ("pad width", lambda: ag.pad(tensor(5), -1), ValueError, ["pad", "negative"]),
     ("pad mode", lambda: ag.pad(tensor(5), 1, "mean"), ValueError, ["'mean'", "reflect"]),
@@ -96,10 +97,11 @@ FAULTS = [
     ("scatter", lambda: ag.scatter(tensor(1), [4], (3,)), IndexError, ["4", "size 3"]),
     ("assignment", lambda: operator.setitem(tensor(3), 0, 1.0), TypeError, ["where", "index_add"]),
     # nothing to choose from
-    ("max", lambda: tensor(0).max(), ValueError, ["max(shape (0,))", "zero-size"]),
-    ("min axis", lambda: tensor(2, 0).min(axis=1), ValueError, ["min(shape (2, 0))", "zero-size"]),
+    ("max", lambda: tensor(0).max(), ValueError, ["max(shape (0,))", "empty"]),
+    ("min axis", lambda: tensor(2, 0).min(axis=1), ValueError, ["min(shape (2, 0), axis=1)", "empty"]),
     ("argmax", lambda: tensor(0).argmax(), ValueError, ["argmax", "empty"]),
-    ("argmin", lambda: tensor(0, 3).argmin(axis=0), ValueError, ["argmin(shape (0, 3))", "empty"]),
+    ("argmin", lambda: tensor(0, 3).argmin(axis=0), ValueError, ["argmin(shape (0, 3), axis=0)", "empty"]),
+    ("median", lambda: ag.median(tensor(2, 0), axis=1), ValueError, ["empty", "(2, 0)", "axis=1"]),
     # numbers from arrays
     ("item", lambda: tensor(2).item(), ValueError, ["2", "(2,)"]),
     ("float", lambda: float(tensor(2)), ValueError, ["2"]),
@@ -247,7 +249,7 @@ def test_invalid_indices_raise(x):
 def test_max_of_an_empty_array_raises():
     nothing = Tensor(np.zeros((2, 0)))
     for call in (nothing.max, nothing.min, nothing.argmax):
-        with raises(ValueError, r"(zero-size|empty)", r"\(2, 0\)"):
+        with raises(ValueError, "empty", r"\(2, 0\), axis=1"):
             call(axis=1)
 
 

@@ -136,7 +136,7 @@ def test_shapes_of_other_layers():
         nn.Bilinear(3, 3, 1)(X, np.ones((4, 2)))
     with raises(ValueError, r"\(4, 3\)", r"\(2, 3\)"):
         nn.Bilinear(3, 3, 1)(X, np.ones((2, 3)))
-    with raises(ValueError, "equal division"):
+    with raises(ValueError, "axis 1 of length 3 into 2 equal parts"):
         nn.GLU()(X)
     with raises(IndexError, "axis 2"):
         nn.GLU(2)(X)
