@@ -353,7 +353,7 @@ class CompiledStep(Programs):
         """Take at least one step, and append the losses."""
 
         def take(step: Callable[..., Tree], row: Array) -> None:
-            losses.append(float(_loss_of(step(*[x[row] for x in arrays]))))
+            losses.append(float(_loss_of(step(*[x.take(row, 0) for x in arrays]))))
             if scheduler is not None:
                 scheduler.step()
 
