@@ -430,17 +430,15 @@ class Schedules:
     """
 
     def __init__(self, given: Any) -> None:
-        if isinstance(given, Mapping):
-            if wrong := set(given) - {"step", "epoch"}:
-                raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {min(wrong)!r}")
-            by_step, by_epoch = _as_schedules(given.get("step")), _as_schedules(given.get("epoch"))
-        else:
+        if not isinstance(given, Mapping):
             found = _as_schedules(given)
             by_step = [schedule for schedule in found if getattr(schedule, "steps_per_batch", False)]
-            by_epoch = [schedule for schedule in found if schedule not in by_step]
-        self.by_step: list[Any] = by_step
-        self.by_epoch: list[Any] = by_epoch
-        self.all: list[Any] = by_step + by_epoch
+            given = {"step": by_step, "epoch": [schedule for schedule in found if schedule not in by_step]}
+        if wrong := set(given) - {"step", "epoch"}:
+            raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {min(wrong)!r}")
+        self.by_step: list[Any] = _as_schedules(given.get("step"))
+        self.by_epoch: list[Any] = _as_schedules(given.get("epoch"))
+        self.all: list[Any] = self.by_step + self.by_epoch
 
     def step(self, metric: float = math.nan) -> None:
         """Step those that step after every step."""
