@@ -175,6 +175,13 @@ class Drawing:
         The number of nodes, those left out included.
     play : callable, optional
         Writes the interactive page to ``path=``.
+
+    Examples
+    --------
+    >>> from autograd import Value, draw
+    >>> drawing = draw(Value(2.0, name="x") * 3.0)
+    >>> drawing.nodes, drawing.message
+    (2, '')
     """
 
     def __init__(self, name: str, theme: str = "light", direction: str = "LR", **attributes: str) -> None:
