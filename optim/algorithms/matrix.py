@@ -1,5 +1,6 @@
 """Rules for matrices: `Adafactor`, `Muon`, `SM3`, `Shampoo`, `SOAP`, `PSGDKron`."""
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -183,7 +184,7 @@ class Muon(Optimizer, elementwise=False, decoupled_decay=True):
 
 def as_matrix(g: Array) -> Array:
     """Return an array as a matrix of its first axis and all others; a vector as a column."""
-    return g.reshape(g.shape[0] if g.ndim else 1, -1)
+    return g.reshape(g.shape[0] if g.ndim else 1, math.prod(g.shape[1:]))
 
 
 def rotated(x: Array, u: Data, v: Data) -> Array:

@@ -368,8 +368,8 @@ class ScheduleFree(Optimizer, shared={"train_mode": True}):
                 continue
             beta = group["momentum"] if "momentum" in group else group["betas"][0]  # the weight of x in y
             for flat in flats:
-                states, after = self.initialized(flat, group), flat.pieces(flat.output())
-                for p, out, (z, *_) in zip(flat.pieces(flat.read()), after, states, strict=True):
+                states, before = self.initialized(flat, group), flat.pieces(flat.read())
+                for p, out, (z, *_) in zip(before, flat.pieces(flat.output()), states, strict=True):
                     out[...] = formula(p, z, beta)
                 flat.write()
             group["train_mode"] = train_mode

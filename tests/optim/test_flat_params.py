@@ -374,6 +374,19 @@ def test_schedule_free_eval_and_train_exchange_the_parameters():
     np.testing.assert_allclose(p.data, y, rtol=1e-14)
 
 
+def test_schedule_free_evaluates_before_the_first_step_and_after_data_were_replaced():
+    p = array(3)
+    optimizer = optim.ScheduleFreeSGD([p], lr=0.1)
+    optimizer.eval()
+    np.testing.assert_allclose(p.data, array(3).data, rtol=1e-14)
+    optimizer.train()
+    optimizer.step()
+    p.data = np.ones(3)
+    optimizer.eval()
+    optimizer.train()
+    np.testing.assert_allclose(p.data, np.ones(3), rtol=1e-14)
+
+
 def test_zero_grad_of_a_matrix_sets_none():
     leaf = array((2, 2))
     optimizer = optim.Muon([leaf])

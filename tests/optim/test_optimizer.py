@@ -364,6 +364,14 @@ def test_arrays_of_any_layout_take_the_same_step_and_keep_their_layout(name, kin
     first.load_state_dict(first.state_dict())
 
 
+@each(["Muon", "SM3", "Shampoo", "SOAP", "PSGDKron"])
+def test_a_matrix_without_elements_takes_a_step(name):
+    p = Parameter(np.zeros((0, 3)))
+    p.grad = np.zeros((0, 3))
+    getattr(optim, name)([p]).step()
+    assert p.data.shape == (0, 3)
+
+
 # -- closures --------------------------------------------------------------------------------------------------------
 
 
