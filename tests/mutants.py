@@ -265,6 +265,7 @@ class Functions:
         executed = set()
         sys.setprofile(lambda frame, event, _: executed.add(frame.f_code) if event == "call" else None)
         importlib.import_module("autograd")
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))  # if it is loaded on demand
         sys.setprofile(None)
         self.original = code_tree(compile(path.read_text(encoding="utf-8"), str(path), "exec"))
         places = {code: place for place, code in self.original.items()}
