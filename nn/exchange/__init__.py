@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.files import write_atomically
 from nn.files import existing_file
-from nn.module import Module
+from nn.module import Module, tied_names
 from nn.typing import Array, FilePath
 
 from .onnx import export_onnx
@@ -57,7 +57,8 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
     Notes
     -----
     Keys and layout of a module are PyTorch's, so ``torch_model.load_state_dict(load_file(path))`` takes them by name.
-    Tied weights are written under each of their names.
+    Tied weights are written once, with their other names in the metadata, as by ``safetensors.torch.save_model``; load
+    them in PyTorch by ``safetensors.torch.load_model``.
 
     Examples
     --------
@@ -72,8 +73,11 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
     if not isinstance(state, Mapping):
         raise TypeError(f"weights must be a module or a dict from names to arrays, not {type(weights).__name__}")
     kinds = {np.dtype(kind) for kind in DTYPES.values()}
+    tied: dict[str, str] = tied_names(weights) if isinstance(weights, Module) else {}
     arrays: Arrays = {}
     for key, value in state.items():
+        if key in tied:
+            continue
         array = np.asarray(value)
         kind = array.dtype.newbyteorder("<")
         if not isinstance(key, str) or kind not in kinds:
@@ -82,7 +86,7 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
             )
         # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
-    write_atomically(path, library.numpy.save(arrays, dict(metadata) if metadata else None))
+    write_atomically(path, library.numpy.save(arrays, {**tied, **(metadata or {})} or None))
 
 
 def load_safetensors(path: FilePath, model: Module | None = None, strict: bool = True) -> Arrays:
@@ -91,7 +95,7 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     Parameters
     ----------
     path : str or Path
-        The file; also one of PyTorch's ``safetensors.torch.save_file(model.state_dict(), path)``.
+        The file; also one of PyTorch's ``safetensors.torch.save_file(model.state_dict(), path)`` or ``save_model``.
     model : Module, optional
         The model, which is unchanged after an error.
     strict : bool
@@ -125,15 +129,28 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     library, name = _library(), os.fspath(existing_file(path, "safetensors file"))
     try:
         found = library.deserialize(Path(path).read_bytes())
+        with library.safe_open(name, "np") as file:
+            written_once: dict[str, str] = file.metadata() or {}
     except library.SafetensorError as error:
         raise ValueError(f"{name}: not a safetensors file, or a damaged one ({error})") from None
     arrays = {key: _array(f"{name}: {key!r}", tensor) for key, tensor in found}
+    _add_tied(arrays, written_once)
     if model is not None:
+        tied, given = tied_names(model), dict(arrays)
+        _add_tied(given, {first: key for key, first in tied.items() if key in given})
+        _add_tied(given, tied)
         try:
-            model.load_state_dict(arrays, strict)
+            model.load_state_dict(given, strict)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return arrays
+
+
+def _add_tied(arrays: Arrays, tied: Mapping[str, str]) -> None:
+    """Add arrays under their other names, which `tied` maps to those in the file."""
+    for key, first in tied.items():
+        if first in arrays and key not in arrays:
+            arrays[key] = arrays[first].copy()
 
 
 def _array(place: str, tensor: Mapping[str, Any]) -> Array:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_file, save_model
 
 import nn
 from nn.exchange import load_safetensors, save_safetensors
@@ -50,6 +50,41 @@ def main():
     difference = np.abs(model(x).detach().numpy() - ours(x.numpy()).data).max()
     print("ours in PyTorch: largest difference", difference)
     assert difference < 1e-12
+    record_tied()
+
+
+class Tied(torch.nn.Module):
+    """Two linear layers with one weight, and one batch normalization under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+        self.b.weight = self.a.weight
+        self.one = self.two = torch.nn.BatchNorm1d(3)
+
+
+class OursTied(nn.Module):
+    """The same in this project."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.b.weight = self.a.weight
+        self.one = self.two = nn.BatchNorm1d(3)
+
+
+def record_tied():
+    """Record a file with tied weights, and check the way back."""
+    model, ours = Tied().double(), OursTied()
+    save_model(model, HERE / "torch_tied.safetensors")
+    load_safetensors(HERE / "torch_tied.safetensors", ours)
+    ours.a.weight.data = ours.a.weight.data + 1.0
+    with tempfile.TemporaryDirectory() as folder:
+        save_safetensors(f"{folder}/ours.safetensors", ours)
+        # strict fails for PyTorch's own files, too: its batch normalization accepts a missing num_batches_tracked
+        load_model(model, f"{folder}/ours.safetensors", strict=False)
+    assert set(model.state_dict()) == set(ours.state_dict())
+    assert all(np.array_equal(ours.state_dict()[key], array) for key, array in model.state_dict().items())
 
 
 if __name__ == "__main__":

@@ -51,14 +51,32 @@ class Tied(nn.Module):
         self.one = self.two = nn.BatchNorm1d(3)
 
 
-def test_tied_weights_are_written_under_each_of_their_names(path):
-    model, other = Tied(), Tied()
+def test_tied_weights_of_torch_are_loaded_under_all_their_names():
+    model = Tied()
+    weights = load_safetensors(RECORDED / "torch_tied.safetensors", model)
+    assert set(weights) == set(model.state_dict())
+    assert all(np.array_equal(weights[key], array) for key, array in model.state_dict().items())
+    assert model.b.weight is model.a.weight
+
+
+def test_tied_weights_are_written_once_with_their_names_in_the_metadata(path):
+    model = Tied()
     save_safetensors(path, model, {"epoch": "3"})
     with safetensors.safe_open(path, "np") as file:
-        assert file.metadata() == {"epoch": "3"}
-    load_safetensors(path, other)
-    assert other.b.weight is other.a.weight
-    assert all(np.array_equal(other.state_dict()[key], array) for key, array in model.state_dict().items())
+        assert set(file.keys()) == {"a.weight", "a.bias", "b.bias"} | {f"one.{name}" for name in model.one.state_dict()}
+        tied = {f"two.{name}": f"one.{name}" for name in model.one.state_dict()}
+        assert file.metadata() == {"epoch": "3", "b.weight": "a.weight", **tied}
+    other = Tied()
+    other.load_state_dict(load_safetensors(path))
+    assert np.array_equal(other.b.weight.data, model.a.weight.data)
+
+
+def test_tied_weights_are_loaded_from_any_one_of_their_names(path):
+    state, model = Tied().state_dict(), Tied()
+    del state["a.weight"], state["one.running_var"], state["two.running_mean"]
+    save_safetensors(path, state)  # without metadata
+    load_safetensors(path, model)
+    assert np.array_equal(model.a.weight.data, state["b.weight"])
 
 
 def test_bfloat16_is_read_as_the_same_value():
