@@ -12,7 +12,7 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 
@@ -160,6 +160,12 @@ class Compiled(Programs, Recorded):
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
         return self._replayed(args, kwargs, mode)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            cure = ": pass optimizer= to compile" if name == "many" else ""
+            raise AttributeError(f"a compiled function has no attribute {name!r}{cure}")
 
     def __get__(self, instance: object, owner: type | None = None) -> Function:
         """Return the compiled method of `instance`, which keeps the programs and is freed with them."""

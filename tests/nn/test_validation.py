@@ -72,6 +72,7 @@ def test_unknown_names_of_a_package_suggest_the_known_one_in_any_case():
         (lambda: nn.Conv2d, "'nn' has no attribute 'Conv2d': convolutions are not supported"),
         (lambda: autograd.Tensr, "'autograd' has no attribute 'Tensr'; did you mean 'Tensor'"),
         (lambda: optim.CosineLR, "did you mean .*'CosineAnnealingLR'"),
+        (lambda: autograd.compile(abs).many, "'many': pass optimizer= to compile"),
         (lambda: optim.StepLR, r"write optim\.lr_scheduler\.StepLR"),
     ):
         with pytest.raises(AttributeError, match=said):
