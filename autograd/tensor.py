@@ -125,6 +125,8 @@ class Tensor(Variable, ArrayMethods):
         )
 
     def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d Tensor has no length and cannot be iterated over")
         return len(self._value)
 
     def __iter__(self) -> Iterator[Any]:

@@ -107,8 +107,8 @@ FAULTS = [
     ("float", lambda: float(tensor(2)), ValueError, ["2"]),
     ("int", lambda: int(tensor(2)), ValueError, ["2"]),
     ("bool", lambda: bool(tensor(2)), ValueError, ["2", "where"]),
-    ("len", lambda: len(tensor()), TypeError, ["unsized"]),
-    ("iteration", lambda: list(tensor()), TypeError, ["unsized"]),
+    ("len", lambda: len(tensor()), TypeError, ["0-d"]),
+    ("iteration", lambda: list(tensor()), TypeError, ["0-d"]),
     # what is no operand
     ("text", lambda: tensor(2) + "a", TypeError, ["add", "'a'", "str"]),
     ("text on the left", lambda: "a" * Value(2.0), TypeError, ["multiply", "'a'"]),
