@@ -398,3 +398,23 @@ def test_guard_that_changes_in_each_call_is_named():
     with pytest.warns(RuntimeWarning, match=r"the guard epoch returned 63, now 64") as found:
         assert [call(k) for k in range(80)] == list(range(80))
     assert len(found) == 1
+
+
+def test_callable_without_a_signature_is_compiled():
+    class Square:
+        __signature__ = "none"
+
+        def __call__(self, x):
+            return x * x
+
+    step, x = ag.compile(Square()), Value(3.0)
+    assert [step(x).data for _ in range(3)] == [9.0] * 3
+
+
+def test_whole_numbers_and_comparisons_of_floats_are_floats():
+    x = Value(2.5)
+    step = ag.compile(lambda: (x * x, ag.floor(x), ag.sign(x), x > 1.0))
+    for _ in range(3):
+        assert [(type(result.data), result.data) for result in step()] == [
+            (float, 6.25), (float, 2.0), (float, 1.0), (float, 1.0),
+        ]  # fmt: skip
