@@ -16,8 +16,7 @@ from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 from autograd.typing import Array, Data, Function
 
-from .memory import aligned
-from .program import Program, Spec, Step, plain_name
+from .program import Program, Spec, Step, aligned, plain_name
 from .recording import Callback
 
 # A `scalar` form of one operator, which Python also understands for arrays.

@@ -7,11 +7,12 @@ import numpy as np
 
 from autograd.graph import Node, Primitive, topological_order
 from autograd.rules import PRIMITIVES
-from autograd.typing import Data, DType, Operand, Params, Shape
+from autograd.typing import Array, Data, DType, Operand, Params, Shape
 
 from .recording import Callback
 
 MULTIPLY = PRIMITIVES["multiply"]
+CACHE_LINE = 64  # bytes
 
 # The result may be a view of the first operand, depending on its memory layout.
 VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
@@ -232,3 +233,14 @@ def key_of(a: Operand) -> Hashable:
     if kind is tuple:
         return tuple(map(key_of, a))
     return kind, a
+
+
+def address(a: Array) -> int:
+    """Return the address of the first element."""
+    return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+
+def aligned(size: int, dtype: DType) -> Array:
+    """Return a new array aligned to cache lines, which those of NumPy are not."""
+    spare = np.empty(size * dtype.itemsize + CACHE_LINE, np.uint8)
+    return np.frombuffer(spare.data, dtype, size, -spare.ctypes.data % CACHE_LINE)

@@ -1,5 +1,6 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -10,8 +11,7 @@ import numpy as np
 from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels, may_fail
-from autograd.tape.memory import Arena
-from autograd.tape.program import Program, Step
+from autograd.tape.program import CACHE_LINE, Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
 
@@ -194,7 +194,7 @@ def _is_local(run: Run, buffer: int, size: int) -> bool:
     return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
 
 
-class Layout(Arena):
+class Layout:
     """The memory of a program: the address of each buffer, where buffers that are not needed together share memory.
 
     Parameters
@@ -208,15 +208,15 @@ class Layout(Arena):
     ----------
     offsets : dict of int to int
         The offset of each buffer.
+    size : int
+        The number of bytes.
     local : set of int
         Buffers that a run holds block by block.  Few of them at a time fit into the first-level cache.
     """
 
     def __init__(self, lowered: Lowered, fixed: set[int]) -> None:
-        super().__init__()
         self.local: set[int] = set()
         sizes, times = list(lowered.code.sizes), 0
-        self.offsets: dict[int, int] = {buffer: self.taken(sizes[buffer]) for buffer in sorted(fixed)}
         spans: dict[int, tuple[int, int]] = {}  # the times of the first and the last use
         uses = Counter(chain(*[item.buffers() for item in lowered.order]))
         for item in lowered.order:
@@ -232,9 +232,16 @@ class Layout(Arena):
                     self.local.add(buffer)
                 else:
                     spans[buffer] = min(begin, spans[buffer][0]), times - 1
-        events = [(time, which, buffer) for buffer, span in spans.items() for which, time in enumerate(span)]
-        for _, is_last, buffer in sorted([event for event in events if event[2] not in fixed]):
-            if is_last:
-                self.release(self.offsets[buffer], sizes[buffer])
-            else:
-                self.offsets[buffer] = self.taken(sizes[buffer])
+        spans |= dict.fromkeys(fixed, (-1, times))
+        self.size: int = 0
+        self.offsets: dict[int, int] = {}
+        alive: list[tuple[int, int, int]] = []  # offset, end and last use, in the order of the offsets
+        for buffer, (first, last) in sorted(spans.items(), key=lambda pair: (pair[1][0], pair[0])):
+            alive = [part for part in alive if part[2] >= first]
+            offset, size = 0, -(-sizes[buffer] // CACHE_LINE) * CACHE_LINE
+            for begin, end, _ in alive:
+                if offset + size <= begin:
+                    break
+                offset = max(offset, end)
+            insort(alive, (offset, offset + size, last))
+            self.offsets[buffer], self.size = offset, max(self.size, offset + size)

@@ -16,8 +16,7 @@ import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import address, aligned
-from autograd.tape.program import Program
+from autograd.tape.program import Program, address, aligned
 from autograd.typing import Array, Data
 
 from .arrays import ShapedArray
