@@ -53,7 +53,6 @@ __all__ = [
 LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
 """Environment variables set by the launchers of MPICH and Open MPI: number of processes, and rank."""
 NEEDED = ("rank", "size", "Allreduce", "allreduce", "allgather", "bcast")
-COMMAND = "OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py"
 
 
 class Alone:
@@ -121,7 +120,10 @@ def world() -> Comm:
     >>> comm.rank, comm.size
     (0, 1)
     """
-    started, place = launched()
+    started, place = 1, "0"
+    for size, rank in LAUNCHERS.items():
+        if os.environ.get(size, "").isdecimal():
+            started, place = int(os.environ[size]), os.environ.get(rank, "?")
     try:
         from mpi4py import MPI
     except ImportError as error:
@@ -141,19 +143,11 @@ def world() -> Comm:
     if comm.size > 1 and comm.rank == 0 and "mpi4py.run" not in sys.modules:
         warnings.warn(
             "started without `-m mpi4py`: after an exception on one rank, the others would wait forever. "
-            f"Write {COMMAND}",
+            "Write OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py",
             RuntimeWarning,
             stacklevel=2,
         )
     return comm
-
-
-def launched() -> tuple[int, str]:
-    """Return the number of processes started by a launcher, 1 without a launcher, and the rank of this one."""
-    for size, rank in LAUNCHERS.items():
-        if os.environ.get(size, "").isdecimal():
-            return int(os.environ[size]), os.environ.get(rank, "?")
-    return 1, "0"
 
 
 def checked_comm(comm: Comm) -> Comm:
@@ -461,7 +455,6 @@ class DistributedOptimizer(Wrapper):
         super().__init__(inner)
         self.comm: Comm = world() if comm is None else checked_comm(comm)
         self._reduced = False
-        self._sum: GradientSum | None = None
         if self.comm.size > 1:
             if inner.needs_product:
                 raise ValueError(
@@ -497,9 +490,8 @@ class DistributedOptimizer(Wrapper):
         self._reduced = True
         if self.comm.size == 1 and not summed:
             return loss
-        if self._sum is None or len(self._sum.parameters) != len(self.parameters):
-            self._sum = GradientSum(self.parameters, self.comm)
-        total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=not summed)
+        add_up = GradientSum(self.parameters, self.comm)  # also of groups that were added
+        total, (losses,) = add_up(rows, [loss * rows if rows else 0.0], weigh=not summed)
         return losses / total if total else 0.0
 
     def step(self, closure: Closure | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
@@ -517,17 +509,12 @@ class DistributedOptimizer(Wrapper):
         loss
             The value returned by the closure, reduced over all ranks, or None.
         """
-        if closure is None or (self.comm.size == 1 and not summed):
+        if closure is not None and (self.comm.size > 1 or summed):
+            loss = self.inner.step(lambda: self.reduce(rows, loss_of(self, closure()), summed=summed))
+        else:
             if not self._reduced:
                 self.reduce(rows, summed=summed)
             loss = self.inner.step(closure)
-        else:
-
-            def of_all_ranks() -> float:
-                own = closure()
-                return self.reduce(rows, loss_of(self, own), summed=summed)
-
-            loss = self.inner.step(of_all_ranks)
         self._reduced = False
         self.step_count = self.inner.step_count
         return loss

@@ -21,8 +21,6 @@ from .recording import Recording, RecordingError, gradients_of
 
 Key = tuple[object, ...]
 
-MOST_FLOATS = 256  # among the arguments, each of which is an input
-
 
 def signature_of(
     args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
@@ -50,11 +48,6 @@ def signature_of(
                     "gradient: compile the whole computation, or call detach() on the argument"
                 )
             key += (type(a), a._requires_grad, a.hooks)
-    if (count := sum([type(a) is float for a in sources])) > MOST_FLOATS:
-        raise TypeError(
-            f"the arguments of a compiled function contain {count} floats, each of which would be an input of the "
-            "program: pass an array in place of a list of numbers, such as np.array(x)"
-        )
     return tuple(key), inputs, sources
 
 
@@ -85,8 +78,6 @@ class Arguments:
         Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
-    described : dict of str to str
-        For each argument by name the shape and dtype of an input, or the value of anything else.
     """
 
     args: tuple[Tree, ...]
@@ -98,7 +89,6 @@ class Arguments:
         given = [_input(a, name) for a, name in zip(leaves, names, strict=True)]
         self.nodes: list[Node] = [x for x in given if isinstance(x, Node)]
         self.names: list[str] = [x.name for x in self.nodes]
-        self.described: dict[str, str] = dict(zip(names, map(_described, leaves), strict=True))
         self.args, self.kwargs = rebuild(iter(given))
 
 
@@ -122,13 +112,6 @@ def _input(a: Operand, name: str) -> Operand:
     if a._requires_grad:
         node.hooks = a.hooks
     return node
-
-
-def _described(a: Operand) -> str:
-    data = _input_data(a)
-    if data is None:
-        return f"{a!r:.60}"
-    return "a float" if type(data) is float else f"{data.dtype} of shape {data.shape}"
 
 
 def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:
@@ -203,17 +186,14 @@ class Call:
         results, names = [*outputs, *gradients.values()], given.names
         return Program(given.nodes, results, len(outputs), recording.effects, names, variables=[*gradients])
 
-    def changed(self) -> str:
-        """Return in words what prevents a replay; nothing if the program is valid."""
+    def changed(self) -> bool:
+        """Return whether a variable has another shape or dtype, requires_grad or hook, or a guard another answer."""
         if self._checked is not (mark := CHANGED[0]):
             for x, state in self._states:
                 if state_of(x) != state:
-                    return "a variable has another shape or dtype, requires_grad or hook"
+                    return True
             self._checked = mark
-        for function, args, answer in self._guards:
-            if (now := function(*args)) != answer:
-                return f"the guard {getattr(function, '__name__', function)} returned {answer!r:.60}, now {now!r:.60}"
-        return ""
+        return bool(self._guards) and any(function(*args) != answer for function, args, answer in self._guards)
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""

@@ -64,7 +64,6 @@ class Programs:
         self._lock: Any = threading.RLock()  # a program has one set of arrays to write into
         _locks.add(self._lock)
         self._recordings = 0
-        self._described: dict[str, str] = {}  # the arguments of the last recording
         self._refusal: str = ""  # why the last recording was given up
 
     def _replayed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool) -> Tree:
@@ -90,8 +89,14 @@ class Programs:
         arguments = Arguments(self.function, args, kwargs)
         self._recordings += 1
         if self._recordings == MOST_PROGRAMS + 1:
-            self._warn_of_recordings(arguments, self._programs.get(key, ()))
-        self._described = arguments.described
+            warnings.warn(
+                f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
+                "longer than computing it eagerly. A program is recorded for each combination of shapes, of arguments "
+                "other than floats and arrays, and of guarded state: pass a number that changes in each call as a "
+                "float, and batches of few different sizes",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         try:
             with uncollected():
                 program = self._recorded(arguments)
@@ -109,20 +114,6 @@ class Programs:
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute what a replay would, without one."""
         raise NotImplementedError
-
-    def _warn_of_recordings(self, arguments: Arguments, variants: Sequence[Call]) -> None:
-        """Warn that programs are hardly ever replayed, with what differs from the last recording."""
-        old, new = self._described, arguments.described.items()
-        changes = [f"{name} was {old.get(name, 'absent')}, now {text}" for name, text in new if text != old.get(name)]
-        reason = ", ".join(changes) or (variants[-1].changed() if variants else self._refusal)
-        warnings.warn(
-            f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
-            f"longer than computing it eagerly. What differs from the last recording: {reason}. A program is recorded "
-            "for each combination of shapes, of arguments other than floats and arrays, and of guarded state: pass a "
-            "number that changes in each call as a float, and batches of few different sizes",
-            RuntimeWarning,
-            stacklevel=5,
-        )
 
     def source(self) -> str:
         """Return the source code of the program recorded last.
@@ -194,13 +185,8 @@ class Compiled(Programs, Recorded):
 
     def computed(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function with its graph, after the backward pass of a loss."""
-        try:
-            with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
-                result = self._call(args, kwargs)
-        except NotReplayable as error:
-            raise RuntimeError(
-                f"a callback raised NotReplayable({error}) when the call was computed eagerly: raise it in replays only"
-            ) from error
+        with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
+            result = self._call(args, kwargs)
         leaves = flatten(result, dataclasses=True)[0]
         if current_mode() and leaves and is_loss(leaves[0]):
             backward(leaves[0])

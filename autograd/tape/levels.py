@@ -152,15 +152,10 @@ class Levels:
     def source(self) -> str:
         """The first segments, as text."""
         rows = [
-            f"# {level:5}  {step.op.name if step else 'sums of products':18} {columns.shape[-1]:8} of "
-            f"{1 if step else columns.shape[1]} terms"
+            f"# level {level}: {columns.shape[-1]} of {step.op.name if step else 'sums of products'}\n"
             for level, step, columns, _ in self.segments[:MOST_ROWS]
         ]
-        return "\n".join([
-            f"# {self._title}, the others of its gradient)",
-            f"# in {len(self.segments)} segments, each of which computes many values of one level at once:",
-            "# level  operation            values", *rows, "",
-        ])  # fmt: skip
+        return f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments:\n{''.join(rows)}"
 
 
 def has_levels(program: Program) -> bool:

@@ -127,22 +127,22 @@ class StepCall(Call):
             new += vector.replaced_by([values - update, *state, t + 1.0])
         return [*new, *[new_shared[name] for name in shared]]
 
-    def changed(self) -> str:
-        """Return in words what prevents a replay."""
-        if reason := Call.changed(self):
-            return reason
+    def changed(self) -> bool:
+        """Return whether the program is not valid any more, because of options or states of the optimizer, too."""
+        if Call.changed(self):
+            return True
         for own in self._options:
             if own.read(own.group) != own.seen:
                 self._placed = None
                 if not own.is_valid():
-                    return "an option of the optimizer has another value"
+                    return True
         self._is_placed = self._placed is CHANGED[0] and self._steps == self.optimizer.step_count
         for vector in self._vectors:
             flat, is_known = vector.flat, vector.flat.states is vector.states
             self._is_placed = self._is_placed and is_known and flat.current.is_free(True)
             if not is_known and kinds_of(flat.states[0]) != vector.kinds:
-                return "the state of the optimizer has other parts"
-        return ""
+                return True
+        return False
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""

@@ -178,7 +178,12 @@ class _Segment(Recomputed):
             with self.repeated(list(map(raw_data, inputs[count:]))):
                 outputs = self.run(fresh)
             variables = [outputs[i] for i in self.live]
-            self.check_result(variables, y)
+            if not np.array_equal(self.packed(variables), raw_data(y), equal_nan=True):
+                raise RuntimeError(
+                    f"checkpoint({getattr(self.f, '__name__', 'f')}) gave another result when it was computed again, "
+                    "so its gradient would be wrong: pass the generator that it draws from as rng=, and do not change "
+                    "what it uses between forward and backward"
+                )
             # Stop at the inputs: they belong to the outer graph, whose backward pass continues there.
             inner = (*fresh, *self.captured)
             stop = set(inner)
@@ -188,15 +193,6 @@ class _Segment(Recomputed):
             reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph, masked=masked)
             shares = [cotangent.get(x) for x in inner]
             return [zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
-
-    def check_result(self, variables: Sequence[Node], y: Operand) -> None:
-        """Raise if the second computation gave another result than the first."""
-        if not np.array_equal(self.packed(variables), raw_data(y), equal_nan=True):
-            raise RuntimeError(
-                f"checkpoint({getattr(self.f, '__name__', 'f')}) gave another result when it was computed again, so "
-                "its gradient would be wrong: pass the generator that it draws from as rng=, and do not change what it "
-                "uses between forward and backward"
-            )
 
 
 _NODE = object()  # the place of a node among the arguments

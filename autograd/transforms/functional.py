@@ -39,8 +39,7 @@ class Recorded:
         The function without compilation.
     """
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    function: Function
 
 
 def replays_what_is_replayed(transform: Transform) -> Transform:
@@ -81,7 +80,9 @@ class _Trace:
             with evaluation_of(set(self.nodes)) as evaluation:
                 out = f(*given, **kwargs)
         self.aux: Tree
-        self.out, self.aux = pair(out) if has_aux else (out, None)
+        if has_aux and not (isinstance(out, tuple) and len(out) == 2):
+            raise TypeError(f"with has_aux=True the function must return a pair (output, aux), got {out!r:.60}")
+        self.out, self.aux = out if has_aux else (out, None)
         self.outputs, _, self.rebuild_output = flatten(self.out)
         variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
         self.order: list[Node] = topological_order(*variables, variables_only=True)
@@ -126,13 +127,6 @@ class _Trace:
                 "with .sum() or .mean(), or use jacobian() or vjp()"
             )
         return self.outputs[0]
-
-
-def pair(out: Tree) -> tuple[Tree, Tree]:
-    """Return the result of a function with `has_aux`, which must be a pair."""
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"with has_aux=True the function must return a pair (output, aux), got {type(out).__name__}")
-    return out
 
 
 def fresh(x: Operand, where: str) -> Node:

@@ -71,9 +71,6 @@ class Shard(Dataset):
             return fetch(self.dataset, own)
         return tuple(part[:0] for part in fetch(self.dataset, rows[:1]))
 
-    def __repr__(self) -> str:
-        return f"Shard({self.rank} of {self.size} of {self.dataset!r})"
-
 
 def sharded(loader: DataLoader, comm: Comm) -> DataLoader:
     """Return a loader of this rank's pieces of the batches of another loader, at its current position.
@@ -207,19 +204,16 @@ def data_facts(loader: Loader, what: str) -> list[tuple[str, object]]:
         (f"the number of batches of the {what} loader", len(loader)),
         (f"the sampler of the {what} loader", type(loader.sampler).__name__),
     ]
-    if not own_shard(loader):
-        facts.append((f"the order of the {what} data (a checksum)", _checksum(loader.order(0))))
     parts = fetch(loader.dataset, np.arange(1))
-    for i, part in enumerate(parts):
-        facts.append((f"shape and type of a row of array {i} of the {what} data", (part.shape[1:], part.dtype.name)))
-    every = rows if rows * sum(part.size for part in parts) <= WHOLE else min(rows, SAMPLED)
-    chosen = np.unique(np.linspace(0, rows - 1, every).astype(np.intp))
+    facts.append((f"shapes and types of a row of the {what} data", [(p.shape[1:], p.dtype.name) for p in parts]))
     if own_shard(loader):  # other rows on every rank
         return facts
-    for block in np.array_split(chosen, min(BLOCKS, len(chosen))):
+    facts.append((f"the order of the {what} data (a checksum)", _checksum(loader.order(0))))
+    every = rows if rows * sum(part.size for part in parts) <= WHOLE else min(rows, SAMPLED)
+    for block in np.array_split(np.linspace(0, rows - 1, every).astype(np.intp), min(BLOCKS, every)):
         for i, part in enumerate(fetch(loader.dataset, block)):
-            where = f"row {block[0]}" if len(block) == 1 else f"rows {block[0]} to {block[-1]}"
-            facts.append((f"{where} of array {i} of the {what} data (a checksum)", _checksum(part)))
+            where = f"rows {block[0]} to {block[-1]} of array {i}"
+            facts.append((f"{where} of the {what} data (a checksum)", _checksum(part)))
     return facts
 
 

@@ -66,7 +66,8 @@ def start_alike(
         facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     facts += [("the frozen parameters of the model", frozen), ("the model", repr(model))]
-    facts += [("the loss", _name_of(loss)), *facts_of(optimizer)]
+    name = repr(loss) if isinstance(loss, Module) else getattr(loss, "__qualname__", type(loss).__name__)
+    facts += [("the loss", name), *facts_of(optimizer)]
     facts += [(f"the argument {name} of fit", value) for name, value in options.items()]
     for what, data in (("training", loader), ("validation", validation)):
         if data is not None:
@@ -92,10 +93,6 @@ def start_alike(
         bits = own.batches.rng.bit_generator
         bits.state = comm.bcast(bits.state, root=0)
     return own
-
-
-def _name_of(loss: Loss) -> str:
-    return repr(loss) if isinstance(loss, Module) else getattr(loss, "__qualname__", type(loss).__name__)
 
 
 def _arrays(name: str, tree: Tree) -> Iterator[tuple[str, Array]]:

@@ -441,13 +441,6 @@ def test_arguments_that_cannot_be_part_of_a_key_are_refused():
         step.source()
 
 
-def test_many_numbers_in_lists_are_refused_with_the_cure():
-    step = ag.compile(lambda x: ag.sum(ag.stack(x)) if isinstance(x, list) else ag.sum(x))
-    assert step([1.0, 2.0]) == 3.0
-    with pytest.raises(TypeError, match=r"contain 1000 floats.*pass an array"):
-        step([1.0] * 1000)
-
-
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float16", "float32"])
 @pytest.mark.parametrize("op", [ag.sigmoid, ag.softplus, ag.relu, ag.reciprocal, ag.square])
 @pytest.mark.parametrize("shape", [(), (0,), (4,)])

@@ -411,7 +411,7 @@ def test_source_of_a_long_program_lists_its_segments():
     step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
     step()
     source = step.source()
-    assert "tanh                    400" in source
+    assert "400 of tanh" in source
     assert "sums of products" in source
     assert all(line.startswith("#") for line in source.splitlines())
 

@@ -85,7 +85,7 @@ def test_only_own_rows_are_read():
     for _ in sharded(DataLoader(data, 4), rank(1, 2)):
         pass
     assert data.rows == [2, 3, 6, 7, 10, 11]
-    assert "1 of 2" in repr(Shard(data, 1, 2))
+    assert "rank=1, size=2" in repr(Shard(data, 1, 2))
     assert Shard(data, 1, 2)[5][0] == 5.0
 
 
@@ -124,7 +124,7 @@ def test_every_value_of_a_small_data_set_is_compared():
         changed[row, 1] = np.nextafter(changed[row, 1], 9)
         other = dict(data_facts(DataLoader(TensorDataset(changed, Y), 5), "training"))
         assert [name for name in facts if facts[name] != other[name]] == [
-            f"row {row} of array 0 of the training data (a checksum)"
+            f"rows {row} to {row} of array 0 of the training data (a checksum)"
         ]
     assert len(data_facts(iter([]), "training")) == 1
 
