@@ -69,9 +69,6 @@ class Watch:
         """Implement `observe`."""
         return function(*args)
 
-    def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
-        """Implement `add_guards`."""
-
 
 def with_graph(create_graph: bool) -> bool:
     """Return whether derivatives must be nodes: if that is wanted, or a watcher records all operations."""
@@ -184,7 +181,8 @@ def add_guards(guards: Callable[..., Iterable[tuple[Any, ...]]], *args: object) 
     """
     mode = _mode.get()
     if isinstance(mode, Watch):
-        mode.add_guards(guards(*args))
+        for function, *rest in guards(*args):
+            mode.guard(function, tuple(rest))
 
 
 def notify_read(node: Any, how: str) -> None:

@@ -8,7 +8,7 @@ import gc
 import pickle
 import random
 import threading
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import NoReturn
 
 import numpy as np
@@ -149,11 +149,6 @@ class Recording(Watch):
             self.effects.insert(len(self.first), node)
             self.first.append(node)
         return answers[0]
-
-    def add_guards(self, guards: Iterable[tuple[Function, *tuple[Tree, ...]]]) -> None:
-        """Guard each function of Python state."""
-        for function, *args in guards:
-            self.guard(function, tuple(args))
 
     def observe(self, function: Function, args: tuple[Tree, ...]) -> None:
         """Call a function of nodes now and in each replay, with nodes of its own."""
