@@ -219,7 +219,7 @@ def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
 
 
 def facts_of(optimizer: Any) -> list[Fact]:
-    """Return the facts of an optimizer to compare: class, shapes and dtypes of the parameters, and options.
+    """Return the facts of an optimizer to compare: class, options, and shapes and dtypes of the parameters.
 
     Parameters
     ----------
@@ -236,21 +236,12 @@ def facts_of(optimizer: Any) -> list[Fact]:
     >>> from types import SimpleNamespace
     >>> import optim
     >>> facts_of(optim.SGD([SimpleNamespace(data=1.0, grad=0.0)], lr=0.1))[0]
-    ('the optimizer', 'SGD')
+    ('the optimizer', 'SGD( group 0: 1 parameters, lr=0.1, ...)')
     """
-    kinds, inner = [], optimizer
-    while inner is not None:
-        kinds.append(type(inner).__name__)
-        inner = getattr(inner, "inner", None)
-    groups = optimizer.param_groups
-    facts: list[Fact] = [("the optimizer", " of ".join(kinds))]
-    facts += [("the lengths of the optimizer's groups", [len(group["params"]) for group in groups])]
+    facts: list[Fact] = [("the optimizer", " ".join(repr(optimizer).split()))]
     for i, p in enumerate(optimizer.parameters):
         what = type(p.data).__name__, np.shape(p.data), np.asarray(p.data).dtype.name
         facts.append((f"shape and type of {label(p, i)} of the optimizer", what))
-    for i, group in enumerate(groups):
-        options = {k: v for k, v in group.items() if k not in ("params", "param_names")}
-        facts += [(f"{k!r} of the optimizer's group {i}", v) for k, v in options.items()]
     return [*facts, ("the number of steps the optimizer has taken", getattr(optimizer, "step_count", 0))]
 
 

@@ -78,7 +78,7 @@ def test_first_difference_at_the_start_is_named_on_every_rank(two_ranks):
     cases = two_ranks["starts"]
     words = {
         "shape": ["'0.weight'", "(9, 4)", "(8, 4)"], "dtype": ["'0.weight'", "float32", "float64"],
-        "lr": ["'lr'", "group 0", "0.02", "0.01"], "optimizer": ["SGD", "Adam"], "rows": ["49", "50"],
+        "lr": ["lr=", "group 0", "0.02", "0.01"], "optimizer": ["SGD", "Adam"], "rows": ["49", "50"],
         "data": ["rows 17 to 17 of array 0"], "file": ["checkpoint", "True on rank 1"],
         "frozen": ["frozen parameters", "'0.bias'"], "scheduler": ["argument scheduler", "0.8", "0.9"],
         "order": ["order of the training data"], "validation": ["validation (given or not)", "True on rank 1"],
