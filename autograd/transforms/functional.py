@@ -39,7 +39,8 @@ class Recorded:
         The function without compilation.
     """
 
-    function: Function
+    def __init__(self, function: Function) -> None:
+        self.function = function
 
 
 def replays_what_is_replayed(transform: Transform) -> Transform:

@@ -72,8 +72,7 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
             return instance
         if issubclass(kind, dict):
             made = {} if kind is dict else copy.copy(empty)
-            for key, child in zip(keys, built, strict=True):
-                made[key] = child
+            made.update(zip(keys, built, strict=True))
             return made
         return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields as arguments
 

@@ -279,8 +279,8 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__" or ufunc.nout != 1 or options.keys() - {"out"}:
             raise TypeError(f"np.{ufunc.__name__}.{method} with {list(options)}")
         (out,) = options.get("out", (None,))
-        if ufunc is np.matmul:
-            return product(self.code, inputs[0], inputs[1], out)
+        if ufunc is np.matmul and out is None:
+            return product(self.code, *inputs)
         if ufunc.signature is not None:
             raise TypeError(ufunc.__name__)
         code = self.code
@@ -371,9 +371,9 @@ def reduced(
     return kept if keepdims else kept.like(kept.memory.squeeze(tuple(axes)))
 
 
-def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
+def product(code: Code, x: Any, y: Any) -> ShapedArray:
     """Return a matrix product, by the loop that calls BLAS."""
-    arrays, dtypes, _ = operands_of(code, np.matmul, (x, y), out)
+    arrays, dtypes, _ = operands_of(code, np.matmul, (x, y), None)
     a, b = [z.memory for z in arrays]
     has_rows, has_columns = a.ndim > 1, b.ndim > 1
     a, b = a if has_rows else a[None], b if has_columns else b[:, None]
@@ -382,7 +382,7 @@ def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
     if k != b.shape[-2]:
         raise TypeError("shapes do not match")
     shape = lead + (n,) * has_rows + (m,) * has_columns
-    if k == 1 and out is None and dtypes[-1].kind == "f":  # for which the loop does not call BLAS
+    if k == 1 and dtypes[-1].kind == "f":  # for which the loop does not call BLAS
         return (arrays[0].like(a) * arrays[1].like(b) + 0.0).reshape(shape)  # type: ignore[no-any-return]
     whole = code.new((*lead, n, m), dtypes[-1])
     views = [np.broadcast_to(v, lead + v.shape[-2:]) for v in (a, b, whole.memory)]
@@ -395,11 +395,7 @@ def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
         steps = (0, 0, 0, *sum([v.strides[-2:] for v in views], ()))
         loop = loop_for(np.matmul, dtypes)
         code.instructions.append(Instruction(loop, operands, (1, n, k, m), steps, (1, *dims)[-2:], False))  # type: ignore[arg-type]
-    found = whole.like(whole.memory.reshape(shape))
-    if out is not None:
-        code.copy(found, out)
-        return out  # type: ignore[no-any-return]
-    return found
+    return whole.like(whole.memory.reshape(shape))
 
 
 def where(code: Code, mask: Any, x: Any, y: Any) -> ShapedArray:
