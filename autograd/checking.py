@@ -55,7 +55,10 @@ class _CheckedFunction:
         self.parameters: list[Node] = [p for _, p in held]
         self.originals: list[Data] = [raw_data(x) for _, x in self.arguments]
         self.point: Array = joined(self.originals).astype(float)
-        self.outputs: Array = self.values(self.point)
+        try:
+            self.outputs: Array = self.values(self.point)
+        finally:
+            self.assign(self.originals)
         self.weights: Array = weights(self.outputs.size, seed)
 
     def assign(self, data: Sequence[Data]) -> Sequence[Data]:

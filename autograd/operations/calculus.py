@@ -206,7 +206,8 @@ def interp(x: Operand, xp: Operand, fp: Operand, left: Operand = None, right: Op
     x, n = lists_as_array(x), shape_tuple(xp)[0]
     i = clip(searchsorted(xp, x, "right"), 1, n - 1)
     x0, x1, f0, f1 = (take(points, at) for points in (xp, fp) for at in (i - 1, i))
-    found = f0 + (f1 - f0) * ((x - x0) / (x1 - x0))
+    length = where(x1 > x0, x1 - x0, 1.0)  # there is no interval beside a single point
+    found = f0 + (f1 - f0) * ((x - x0) / length)
     low, high = take(xp, 0), take(xp, n - 1)
     found = where(x < low, take(fp, 0) if left is None else left, found)
     return where(x > high, take(fp, n - 1) if right is None else right, found)

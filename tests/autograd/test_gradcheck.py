@@ -86,6 +86,14 @@ def test_parameters_are_restored_after_a_failure():
     assert w.data is before
 
 
+def test_parameters_are_restored_after_an_error_of_the_function():
+    w = Tensor(np.ones(2, np.float32), requires_grad=True)
+    before = w.data
+    with pytest.raises(ZeroDivisionError):
+        gradcheck(lambda: 1 / 0, (), parameters=[w])
+    assert w.data is before
+
+
 @pytest.mark.parametrize(
     ("partial", "cause"),
     [

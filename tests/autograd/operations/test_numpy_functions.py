@@ -206,6 +206,14 @@ def test_delete_and_insert_take_positions_in_a_tensor():
     assert ag.insert(x, positions, 9.0).data.tolist() == [1.0, 9.0, 2.0, 3.0]
 
 
+def test_interpolation_of_a_single_point_is_its_value():
+    x, point, value = (Tensor(data, requires_grad=True) for data in ([0.5, 1.0, 3.0], [1.0], [5.0]))
+    y = ag.interp(x, point, value)
+    assert y.tolist() == [5.0, 5.0, 5.0]
+    y.sum().backward()
+    assert (x.grad.tolist(), point.grad.tolist(), value.grad.tolist()) == ([0.0, 0.0, 0.0], [0.0], [3.0])
+
+
 def test_remainder_and_quotient_operators_follow_python():
     for x in (7.5, -7.5):
         for y in (2.0, -2.0):
