@@ -105,7 +105,7 @@ def read_cells(
         Whether the first line names the columns; by default detected by comparing it with the other lines.
     expected : collection of str, optional
         The columns of a model, for which each line is a row.  A first line that contains these names is a header.  By
-        default lines around the table are left out: titles, units, repeated headers, totals and notes.
+        default titles, repeated headers and notes around the table are left out.
     encoding : str, optional
         The text encoding; by default UTF-8, UTF-16 or Windows-1252.
     missing : sequence of str
