@@ -193,6 +193,8 @@ def csv_to_npy(
     if len(files) != 1 + (target is not None):
         what = f"{len(files)} files and target={target!r}"
         raise ValueError(f"the features are written to one file, and a target to a second; got {what}")
+    if wrong := [os.fspath(file) for file in files if not os.fspath(file).endswith(".npy")]:
+        raise ValueError(f"csv_to_npy writes files that end in .npy, got {wrong[0]!r}")
     count = 0
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(replacing(file)) for file in files]

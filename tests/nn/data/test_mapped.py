@@ -195,6 +195,8 @@ def test_fault_in_a_chunk_leaves_the_files_as_they_were():
     for files, options in ((("x.npy",), {"target": "b"}), (("x.npy", "y.npy"), {})):
         with pytest.raises(ValueError, match=r"got . files and target"):
             csv_to_npy("t.csv", *files, **options)
+    with pytest.raises(ValueError, match=r"files that end in \.npy, got 't\.csv'"):  # would overwrite the table
+        csv_to_npy("t.csv", "t.csv")
 
 
 @pytest.mark.parametrize("mapped", [True, False])
