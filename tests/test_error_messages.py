@@ -90,6 +90,7 @@ IN_PYTHON = {
     ],
     "fit": [
         (lambda: fitted(loss=nn.MSELoss), TypeError, ["write MSELoss()"]),
+        (lambda: fitted(loss=optim.SGD(mlp().parameters())), TypeError, ["type SGD; the order is fit(model, loss,"]),
         (lambda: fitted(optimizer="adam"), TypeError, ["optim.Adam(model.parameters())"]),
         (lambda: fitted(optimizer=optim.SGD(mlp().parameters(), lr=0.1)), ValueError, ["model.parameters()"]),
         (lambda: fitted(data=X), TypeError, ["(X, y)"]),

@@ -85,7 +85,7 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
     """Show informative defaults, and the description without reflowing it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        uninformative = action.default is None or action.default is False or action.default in ([], {})
+        uninformative = action.default is None or action.default is False or isinstance(action.default, list | dict)
         return action.help if uninformative else super()._get_help_string(action)
 
 
@@ -144,7 +144,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help='the kind of some columns, as in \'{"zip": "words", "day": "%%d/%%m/%%Y"}\', or a file of that: '
         + ", ".join(KINDS))  # fmt: skip
     add("--missing", type=lambda text: text.split(","), default=[*MISSING], metavar="WORD,WORD",
-        help="words for a missing value besides the empty cell")  # fmt: skip
+        help="words for a missing value besides the empty cell; default: "
+        + ", ".join(filter(None, MISSING)))  # fmt: skip
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
     _reading(parser)
     add("--hidden", type=widths, default="64,64", metavar="N,N", help="widths of hidden layers; empty: a linear model")

@@ -509,8 +509,10 @@ def _check(model: Module, loss: Loss, optimizer: Optimizer) -> None:
     if not hasattr(model, "parameters") or not hasattr(model, "state_dict"):
         raise TypeError(f"model must be an nn.Module, not {type(model).__name__}")
     if isinstance(loss, type) or not callable(loss):
-        hint = f"; write {loss.__name__}()" if isinstance(loss, type) else ""
-        raise TypeError(f"loss must be a function of output and target, such as nn.MSELoss(), not {loss!r:.60}{hint}")
+        given, cure = f"an object of type {type(loss).__name__}", "the order is fit(model, loss, optimizer, data)"
+        if isinstance(loss, type):
+            given, cure = f"the class {loss.__name__}", f"write {loss.__name__}()"
+        raise TypeError(f"loss must be a function of output and target, such as nn.MSELoss(), not {given}; {cure}")
     if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
         cure = "such as optim.Adam(model.parameters())"
         raise TypeError(f"optimizer must be an Optimizer, {cure}, not {optimizer!r:.60}")
