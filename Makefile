@@ -135,7 +135,7 @@ $(VENV)/.demo: pyproject.toml $(CONSTRAINTS) | $(RUN)
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) | $(RUN)
 	$(call install,[$(TEST_EXTRAS)],test lint)
 # Compile the native machine, which the first test that uses it would do otherwise.
-	@$(RUN) -m autograd doctor --compile >/dev/null 2>&1 || true
+	-@$(RUN) -m autograd doctor --compile >/dev/null
 
 $(VENV)/.docs $(VENV)/.types $(VENV)/.release: $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(RUN)
 	$(call install,,$*)

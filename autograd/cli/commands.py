@@ -238,7 +238,10 @@ def check_variable(formula: Formula, name: str) -> dict[str, Any]:
 def doctor_command(formula: None, options: argparse.Namespace) -> int:
     """Check the installation of the library and its optional dependencies."""
     if options.compile:
-        native.prepare(True)
+        try:
+            native.prepare(True)
+        except ModuleNotFoundError:
+            raise UsageError("--compile needs numba: write pip install numba") from None
     findings = list(examine())
     data: Json = [{"subject": subject, "state": state, "detail": detail} for subject, state, detail in findings]
     emit(options, data, report(findings))

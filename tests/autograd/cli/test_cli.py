@@ -337,6 +337,13 @@ def test_doctor_fails_if_a_dependency_is_missing(run, monkeypatch):
     assert "pip install 'no-such-package>=1.0'" in out
 
 
+def test_doctor_names_numba_if_it_cannot_compile(run, monkeypatch):
+    for name in ("numba", "autograd.tape.native.kernels", "autograd.tape.native.machine"):
+        monkeypatch.setitem(sys.modules, name, None)
+    code, _, error = run("doctor", "--compile")
+    assert (code, error.splitlines()[0]) == (2, "error: --compile needs numba: write pip install numba")
+
+
 def test_doctor_finds_a_shadowed_autograd(tmp_path, monkeypatch):
     (tmp_path / "autograd").mkdir()
     (tmp_path / "autograd/__init__.py").touch()
