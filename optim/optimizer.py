@@ -214,8 +214,8 @@ class Optimizer(Options):
         for p, out, g, before in zip(flat.pieces(vector), flat.pieces(after), grads, states, strict=True):
             q, update, state = self.updated(p, g, before, group, flat.t + 1)
             np.subtract(q, update, out=out)
-            # A rule may return the gradient itself as state, whose memory belongs to others.
-            new.append(tuple([+part if part is g else part for part in state]))
+            # A rule may return the gradient, or a view of it, as state; the next step writes into this memory.
+            new.append(tuple([+part if getattr(part, "base", None) is g.base else part for part in state]))
         return new
 
     # -- also used by `autograd.compile`, which records a step as one program -----------------------------------------

@@ -561,6 +561,22 @@ def test_loading_keeps_the_group_objects():
     assert group["betas"] == (0.9, 0.999)
 
 
+@each([False, True])
+def test_state_may_be_a_view_of_the_gradient(is_elementwise):
+    class Difference(optim.Optimizer):
+        elementwise = is_elementwise
+
+        def rule(self, g, before):
+            return g - before, (g.T,)
+
+    p = Parameter(np.zeros((2, 2)))
+    optimizer = Difference([p])
+    for k in (1.0, 5.0, 7.0):
+        p.grad = np.full((2, 2), k)
+        optimizer.step()
+        assert (p.data == -k).all()
+
+
 def test_a_state_dict_is_plain_data():
     def walk(value):
         if isinstance(value, dict):
