@@ -182,6 +182,7 @@ class _Part:
             raise ValueError(f"{self.path} was truncated after it was opened")
         if self.rows is not None:
             return _taken(self.rows, rows)
+        as_rows(rows, (self.end - self.begin) // self.row_bytes, "MappedDataset")
         out = np.empty((len(rows), *self.shape), self.dtype)
         whole: Any = out.view(np.uint8).reshape(-1)
         size = self.row_bytes

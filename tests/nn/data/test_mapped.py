@@ -62,6 +62,15 @@ def test_mapped_dataset_returns_the_rows_of_its_arrays(mapped):
         assert dealt(DataLoader(data, 5, rng=1, **options)) == dealt(DataLoader(arrays, 5, rng=1, **options))
 
 
+@pytest.mark.parametrize("row", [-1, 5])
+def test_reading_rows_outside_of_a_shard_raises(tmp_path, row):
+    np.save(tmp_path / "x.npy", np.arange(10.0))
+    for rank in (0, 1):
+        part = MappedDataset(tmp_path / "x.npy", shard=(rank, 2), mapped=False)
+        with pytest.raises(IndexError, match=f"row {row} .* is not in a set of 5 rows"):
+            part.batch(np.array([0, row]))
+
+
 def test_batches_are_copies():
     X, _ = saved()
     (got,) = MappedDataset("x.npy").batch(np.arange(3))
