@@ -1,4 +1,4 @@
-"""Replace files atomically."""
+"""Find files, and replace them atomically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing", "write_atomically"]
+__all__ = ["existing_file", "replacing", "write_atomically"]
+
+
+def existing_file(path: str | os.PathLike[str], kind: str = "file") -> Path:
+    """Return a path if it is a file, else raise FileNotFoundError."""
+    reason = f"the {kind} does not exist"
+    with contextlib.suppress(OSError, ValueError):
+        if Path(path).is_file():
+            return Path(path)
+        if Path(path).is_dir():
+            reason = f"a {kind} is required, but this is a folder"
+    raise FileNotFoundError(2, reason, os.fspath(path))
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 
 from autograd.files import replacing
-from nn.files import read_npy_header
+from nn.data.binary_readers import read_npy_header
 from nn.module import Module
 from nn.random import as_generator
 from nn.typing import Array, FilePath, State

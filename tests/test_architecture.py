@@ -17,12 +17,12 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "typing", "files", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend", "operations",
+        "typing", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend", "operations",
         "reverse", "fast_floats", "backward", "variable", "tensor", "value", "transforms", "checking", "tape",
         "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
-        "_check", "typing", "files", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
+        "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
         "module", "checkpoint", "layers", "mlp", "scalar", "data", "exchange", "loss", "show", "training", "__init__",
         "cli", "__main__",
     ),

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nn.files import existing_file
+from autograd.files import existing_file
 from nn.typing import Array
 
 from .csv_files import split_lines

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd.files import replacing
-from nn.files import existing_file
+from autograd.files import existing_file, replacing
 from nn.typing import Array, DType, FilePath
 from nn.validation import checked_integer
 

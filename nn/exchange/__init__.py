@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.files import write_atomically
-from nn.files import existing_file
+from autograd.files import existing_file, write_atomically
 from nn.module import Module, tied_names
 from nn.typing import Array, FilePath
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import guard, raw_data, regular_array
+from autograd.extend import guard, regular_array
 from nn.typing import Operand
 from nn.validation import similar
 
@@ -97,16 +97,6 @@ def constant(x: Operand, like: Operand) -> Operand:
     return x.astype(dtype) if isinstance(x, np.ndarray) else ag.astype(x, dtype)
 
 
-def fitted_weight(name: str, what: str, weight: Operand, x: Operand) -> Operand:
-    """Return weights in the dtype of `x` if they broadcast to its shape."""
-    w = constant(weight, x)
-    try:
-        np.broadcast_to(raw_data(w), x.shape)
-    except ValueError:
-        raise ValueError(f"{name}: {what} of shape {np.shape(w)} does not fit losses of shape {x.shape}") from None
-    return w
-
-
 def refuse_nan(name: str, loss: Operand, target: Operand) -> Operand:
     """Return the loss; raise if it is nan because the target contains nan."""
 
@@ -132,20 +122,3 @@ def no_nan(name: str, target: Operand) -> None:
             f"{name}: the target contains nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
             "remove or fill these rows before training"
         )
-
-
-def require_probabilities(name: str, what: str, array: Operand, hint: str = "") -> None:
-    """Raise unless all elements are in [0, 1]."""
-
-    def in_unit_interval(p: Operand) -> None:
-        if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
-            wrong = ~((p >= 0) & (p <= 1))
-            signs = what == "targets" and np.isin(p, (-1, 1)).all()
-            advice = "; use (y + 1) / 2 for targets of -1 and 1" if signs else hint
-            worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
-            raise ValueError(
-                f"{name}: {what} must be in [0, 1], but {int(wrong.sum())} of {p.size} are not; the farthest is "
-                f"{worst}{advice}"
-            )
-
-    guard(in_unit_interval, array)

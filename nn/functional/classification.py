@@ -11,18 +11,7 @@ from autograd.extend import callback, elementwise, guard, raw_data, xp
 from nn.typing import Operand
 from nn.validation import checked_integer, checked_range
 
-from .checks import (
-    as_losses,
-    constant,
-    fitted_weight,
-    loss_of,
-    prediction_and_target,
-    reduced,
-    refuse_nan,
-    require_no_nan,
-    require_probabilities,
-    row_count,
-)
+from .checks import as_losses, constant, loss_of, prediction_and_target, reduced, refuse_nan, require_no_nan, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index, mean_logit_cross_entropy
 
 __all__ = [
@@ -350,6 +339,33 @@ def logit_cross_entropy(z: Operand, t: Operand) -> Operand:
     """Cross-entropy of the probability ``sigmoid(z)`` with a target, without overflow: ``softplus(z) - t z``."""
     softplus_of_minus = xp(z).log1p(xp(z).exp(-abs(z)))
     return xp(z).maximum(z, 0.0) - t * z + softplus_of_minus
+
+
+def fitted_weight(name: str, what: str, weight: Operand, x: Operand) -> Operand:
+    """Return weights in the dtype of `x` if they broadcast to its shape."""
+    w = constant(weight, x)
+    try:
+        np.broadcast_to(raw_data(w), x.shape)
+    except ValueError:
+        raise ValueError(f"{name}: {what} of shape {np.shape(w)} does not fit losses of shape {x.shape}") from None
+    return w
+
+
+def require_probabilities(name: str, what: str, array: Operand, hint: str = "") -> None:
+    """Raise unless all elements are in [0, 1]."""
+
+    def in_unit_interval(p: Operand) -> None:
+        if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
+            wrong = ~((p >= 0) & (p <= 1))
+            signs = what == "targets" and np.isin(p, (-1, 1)).all()
+            advice = "; use (y + 1) / 2 for targets of -1 and 1" if signs else hint
+            worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
+            raise ValueError(
+                f"{name}: {what} must be in [0, 1], but {int(wrong.sum())} of {p.size} are not; the farthest is "
+                f"{worst}{advice}"
+            )
+
+    guard(in_unit_interval, array)
 
 
 def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None, reduction: str = "mean") -> Operand:

@@ -48,9 +48,10 @@ def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
     """
     x, W = as_operand(input), as_operand(weight)
     b = None if bias is None else as_operand(bias)
-    if x.ndim == 0 or W.ndim != 2 or x.shape[-1] != W.shape[1] or (b is not None and shape_of(b) != W.shape[:1]):
-        given = f"an input of shape {x.shape}{'' if b is None else f' and a bias of shape {b.shape}'}"
-        raise ValueError(f"linear: a weight of shape {W.shape} (out, in) does not fit {given}")
+    if W.ndim != 2 or x.shape[-1:] != W.shape[1:] or (b is not None and shape_of(b) != W.shape[:1]):
+        given = f"{x.shape}{'' if b is None else f' and a bias of shape {b.shape}'}"
+        lengths = ", ".join(["...", *map(str, W.shape[1:])])
+        raise ValueError(f"linear: weight {W.shape} (out, in) expected input of shape ({lengths}), got {given}")
     return x @ W.T if b is None else affine(x, W, b)
 
 

@@ -7,10 +7,8 @@ import math
 import numpy as np
 
 import autograd as ag
-from autograd import Node
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
-from nn.functional.fused import affine
 from nn.init import normal_, uniform_
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
@@ -93,16 +91,7 @@ class Linear(Affine):
 
     def forward(self, input: Operand) -> Operand:
         """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
-        if not isinstance(input, Node):
-            input = as_operand(input)
-        shape = input.shape
-        if not shape or shape[-1] != self.in_features:
-            raise ValueError(
-                f"Linear({self.extra_repr()}) expected input of shape (..., {self.in_features}), got {shape}"
-            )
-        if self.bias is None:
-            return input @ self.weight.T
-        return affine(input, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)
 
 
 class Maxout(Linear):

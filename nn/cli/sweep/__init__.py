@@ -19,12 +19,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.files import write_atomically
+from autograd.files import existing_file, write_atomically
 from nn.cli.folder import as_json, csv_text
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
 from nn.cli.training import Run
-from nn.files import existing_file
 from nn.metrics import better
 from nn.show.plotting import saved, sweep_figure
 from nn.typing import Print, Settings
