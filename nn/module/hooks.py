@@ -37,12 +37,6 @@ class Handle:
         """Remove the hook; a second call does nothing."""
         self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
 
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.remove()
-
 
 class Hooks:
     """The hooks of one module."""
