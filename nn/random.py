@@ -50,7 +50,7 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 
 def _seeded(seed: object) -> np.random.Generator:
-    return np.random.default_rng(checked_integer("manual_seed", "seed", seed))
+    return np.random.default_rng(checked_integer("rng (a Generator, a seed or None)", "a seed", seed))
 
 
 def _shared() -> np.random.Generator:
@@ -85,14 +85,7 @@ def as_generator(rng: Rng = None) -> np.random.Generator:
     """
     if rng is None:
         return _shared()
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
-        raise TypeError(
-            f"rng must be a numpy.random.Generator, a seed or None, got {rng!r:.60} ({type(rng).__name__}); create one "
-            "with np.random.default_rng(seed)"
-        )
-    return _seeded(rng)
+    return rng if isinstance(rng, np.random.Generator) else _seeded(rng)
 
 
 @contextlib.contextmanager

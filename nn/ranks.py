@@ -91,10 +91,7 @@ def batch_statistics(x: Operand) -> Statistics:
     sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count]), comm=comm)
     n = float(raw_data(sums)[-1])
     if n <= 1:
-        raise ValueError(
-            f"BatchNorm1d: training needs more than one element per channel, but the {comm.size} ranks have "
-            f"{n:.0f} together; use larger batches (drop_last=True)"
-        )
+        raise ValueError(f"BatchNorm1d: training needs more than one element per channel, but all ranks have {n:.0f}")
     mean = sums[:-1] / n
     d = x - (mean if x.ndim == 2 else ag.reshape(mean, (-1, 1)))
     var = all_sum(ag.sum(d * d, axis=axes), comm=comm) / n

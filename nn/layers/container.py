@@ -52,10 +52,7 @@ class Container(Module):
         return iter(self._items.values())
 
     def _key(self, index: int) -> str:
-        keys = list(self._items)
-        if not -len(keys) <= index < len(keys):
-            raise IndexError(f"index {index} is out of range for a {type(self).__name__} of {len(keys)} items")
-        return keys[index]
+        return list(self._items)[index]
 
 
 class List(Container):
@@ -150,8 +147,6 @@ class ModuleDict(Container, MutableMapping[str, Any]):
         self._put(name, module)
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._items:
-            raise KeyError(f"unknown module {name!r}; choose from {', '.join(self._items) or '(empty)'}")
         return self._items[name]
 
     def __delitem__(self, name: str) -> None:
@@ -227,9 +222,8 @@ class Residual(Module):
 
     def __init__(self, *block: Module) -> None:
         super().__init__()
-        if not block or not all(isinstance(part, Module) for part in block):
-            raise TypeError(f"Residual expected one or more Modules, got {block!r:.60}")
-        self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
+        checked = Sequential(*block)  # raises unless all of them are modules
+        self.block: Module | Sequential = block[0] if len(block) == 1 else checked
 
     def forward(self, input: Operand) -> Operand:
         """Return ``input + block(input)``."""

@@ -144,13 +144,10 @@ class Module:
                     )
                 prefix_names(path, thing)
         accepted = value is None or isinstance(value, (Parameter, Module))
-        if isinstance(old, Parameter) and not accepted:
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a Parameter and was assigned a {type(value).__name__}: wrap it, "
-                f"`.{name} = Parameter(...)`, or assign its data, `.{name}.data = array`"
-            )
-        if isinstance(old, Module) and not accepted:
-            raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
+        if isinstance(old, (Parameter, Module)) and not accepted:
+            hint = f": assign its data, `.{name}.data = array`" if isinstance(old, Parameter) else ""
+            given = f"{type(old).__name__} and was assigned a {type(value).__name__}"
+            raise TypeError(f"{type(self).__name__}.{name} is a {given}{hint}")
         object.__setattr__(self, name, value)
         equal = value is old or (type(value) in PLAIN and type(old) is type(value) and value == old)
         if not equal and name != "training":  # which has a guard of its own

@@ -17,16 +17,18 @@ def passed_through(x: Operand) -> Operand:
 
 
 class Handle:
-    """Removes a hook, by `remove()` or at the end of a ``with`` block.
+    """Removes a hook.
 
     Examples
     --------
     >>> import nn
     >>> layer = nn.Identity()
-    >>> with layer.register_forward_hook(lambda module, inputs, output: -output):
-    ...     inside = layer(1.0)
-    >>> inside, layer(1.0)
-    (-1.0, 1.0)
+    >>> handle = layer.register_forward_hook(lambda module, inputs, output: -output)
+    >>> layer(1.0)
+    -1.0
+    >>> handle.remove()
+    >>> layer(1.0)
+    1.0
     """
 
     def __init__(self, hooks: list[Hook], hook: Hook) -> None:

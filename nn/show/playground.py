@@ -26,8 +26,6 @@ SCRIPTS = (
     "slow_motion", "sharing", "playground",
 )  # fmt: skip
 DATA_SETS = ("moons", "circles", "xor", "spiral", "sine", "digits")
-MOST_TEXT = 100_000  # characters of a data set
-MOST_PARAMETERS = 3_000
 STEPS = 300  # of which the factors of a schedule are exported, the last one holds for all others
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus")
@@ -154,13 +152,7 @@ def data_set(data: Sequence[ArrayLike], validation: Sequence[ArrayLike] | None =
     if is_class and y.min() < 0:
         raise ValueError(f"classes must be integers from 0, got {y.min()}")
     classes = max(int(y.max()) + 1, 2) if is_class else 0
-    found = {"x": x.tolist(), "y": y.astype(float).tolist(), "classes": classes, "train": len(xs[0])}
-    if (size := len(json.dumps(found))) > MOST_TEXT:
-        raise ValueError(
-            f"{len(x):,} rows of {x.shape[1]} features take {size // 1000} KB, and a page can contain "
-            f"{MOST_TEXT // 1000}; pass fewer rows, or round them"
-        )
-    return found
+    return {"x": x.tolist(), "y": y.astype(float).tolist(), "classes": classes, "train": len(xs[0])}
 
 
 def offered_sets(data: str | Sequence[ArrayLike], validation: Sequence[ArrayLike] | None) -> Settings:
@@ -228,17 +220,12 @@ def exported_chain(model: Module, activations: Settings) -> Settings:
     if not layers or len(kinds) > 1 or not alternating or any(list(m.parameters()) for m in between):
         raise TypeError("play needs a chain of Linear layers with one kind of activation between them, such as an MLP")
     sizes = [layers[0].in_features, *[layer.out_features for layer in layers]]
-    if sum(np.size(p.data) for p in model.parameters()) > MOST_PARAMETERS:
-        raise ValueError(f"a page can train at most {MOST_PARAMETERS:,} parameters")
     name = next(iter(kinds), "identity").lower()
     name = {"leakyrelu": "leaky_relu"}.get(name, name)
     if kinds:
         activations[name] = recorded(next(iter(kinds.values())))
     weights = [
-        {
-            "weight": layer.weight.data.astype(float).tolist(),
-            "bias": (np.zeros(layer.out_features) if layer.bias is None else layer.bias.data.astype(float)).tolist(),
-        }
-        for layer in layers
+        {"weight": x.weight.data.tolist(), "bias": [0.0] * x.out_features if x.bias is None else x.bias.data.tolist()}
+        for x in layers
     ]
     return {"sizes": sizes, "layers": weights, "activation": name}
