@@ -222,8 +222,7 @@ class Residual(Module):
 
     def __init__(self, *block: Module) -> None:
         super().__init__()
-        checked = Sequential(*block)  # raises unless all of them are modules
-        self.block: Module | Sequential = block[0] if len(block) == 1 else checked
+        self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
 
     def forward(self, input: Operand) -> Operand:
         """Return ``input + block(input)``."""

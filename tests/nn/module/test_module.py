@@ -309,7 +309,7 @@ def test_residual_block_that_changes_the_shape_raises():
     with pytest.raises(ValueError, match=r"changed \(1, 2\) to \(1, 3\)"):
         nn.Residual(nn.Linear(2, 3))(x)
     with pytest.raises(TypeError, match="must be a Module"):
-        nn.Residual(np.tanh)
+        nn.Residual(nn.Tanh(), np.tanh)
 
 
 def test_no_grad_records_no_graph():
