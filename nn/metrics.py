@@ -102,8 +102,7 @@ def _classes(
     elif true.ndim == 2 and true.shape[1] > 1:
         if not np.allclose(true.sum(axis=1), 1.0, atol=1e-3):
             raise ValueError(
-                "a row of the target contains several labels or none, so the largest output is not its class; pass "
-                "output_kind='logits' or 'probabilities'"
+                "a row of the target has several labels or none: pass output_kind='logits' or 'probabilities'"
             )
         true = true.argmax(axis=1)
     predicted = predicted_classes(scores, output_kind)
@@ -194,9 +193,7 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
     count = max(largest, columns) if classes is None else int(classes)
     least = min(predicted.min(), true.min())
     if largest > count or least < 0:
-        raise ValueError(
-            f"classes run from {least} to {largest - 1}, outside 0 to {count - 1}; an output of nan is class -1"
-        )
+        raise ValueError(f"classes from {least} to {largest - 1}, outside 0 to {count - 1}; nan is class -1")
     return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
 
 

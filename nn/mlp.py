@@ -125,22 +125,18 @@ class MLP(Sequential):
     """
 
     def __init__(
-        self, in_features: int, sizes: Sequence[int] = (), activation: PerLayer[Choice] = "relu", *,
+        self, in_features: int, sizes: Sequence[int], activation: PerLayer[Choice] = "relu", *,
         norm: PerLayer[Choice] = None, dropout: PerLayer[float] = 0.0, residual: PerLayer[bool] = False,
         output_activation: Choice = None, bias: PerLayer[bool] = True,
         init: PerLayer[str | Initializer | None] = None, dtype: DType = None, rng: Rng = None,
     ) -> None:  # fmt: skip
         super().__init__()
         generator = as_generator(rng)
-        given: Any = in_features
-        if isinstance(given, (list, tuple)) and given:
-            inputs, *layers = given
-            raise TypeError(f"MLP: write MLP({inputs}, {layers}), the number of inputs and the sizes of the layers")
+        if not len(sizes):
+            raise ValueError("MLP: sizes is empty; its last entry is the number of outputs, as in [16, 16, 1]")
         widths = [checked_integer("MLP", "in_features", in_features, 1)]
-        widths += [checked_integer("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
+        widths += [checked_integer("MLP", "a layer's size", size, 1) for size in sizes]
         count, hidden = len(widths) - 1, len(widths) - 2
-        if not hidden and isinstance(activation, str):
-            _created("activation", activation, ACTIVATIONS)  # raises for an unknown name although no layer uses it
         choices = zip(
             [*_one_each("activation", activation, hidden), output_activation],
             [*_one_each("norm", norm, hidden), None],
@@ -162,16 +158,6 @@ class MLP(Sequential):
             if skip and widths[n] != widths[n + 1] and isinstance(residual, (list, tuple)):
                 raise ValueError(f"MLP: a skip connection cannot change the width from {widths[n]} to {widths[n + 1]}")
             self.extend([Residual(*block)] if skip and widths[n] == widths[n + 1] else block)
-
-
-def _as_sizes(sizes: object) -> list[object]:
-    """Return the number of features of each layer as a non-empty list."""
-    if isinstance(sizes, (int, str)) or not hasattr(sizes, "__iter__"):
-        raise TypeError(f"MLP: sizes must be a list of integers such as [16, 16, 1], got {sizes!r:.60}")
-    found = list(sizes)
-    if not found:
-        raise ValueError("MLP: sizes is empty; its last entry is the number of outputs, as in [16, 16, 1]")
-    return found
 
 
 EMBEDDING_DIM = 8

@@ -86,10 +86,7 @@ def get_total_norm(tensors: Iterable[Operand], norm_type: float = 2.0, error_if_
         with np.errstate(under="ignore"):
             norm = largest * math.fsum(float(np.sum((a / largest) ** p)) for a in arrays) ** (1.0 / p)
     if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(
-            f"the total norm of order {p:g} is {norm}, so the gradients cannot be clipped; look for nan or inf in the "
-            "loss, or pass error_if_nonfinite=False"
-        )
+        raise RuntimeError(f"the total norm of order {p:g} is {norm}: look for nan or inf in the loss")
     return norm
 
 
@@ -276,9 +273,7 @@ def vector_to_parameters(vec: Operand, parameters: Parameters) -> None:
     vector = np.asarray(raw_data(vec))
     sizes = [int(np.size(p.data)) for p in wanted]
     if vector.ndim != 1 or vector.size != sum(sizes):
-        raise ValueError(
-            f"the parameters have {sum(sizes)} elements: expected a vector of shape ({sum(sizes)},), got {vector.shape}"
-        )
+        raise ValueError(f"expected a vector of shape ({sum(sizes)},), as the parameters have, got {vector.shape}")
     for parameter, end, size in zip(wanted, np.cumsum(sizes).tolist(), sizes, strict=True):
         piece, data = vector[end - size : end], parameter.data
         if isinstance(data, np.ndarray):
@@ -334,10 +329,7 @@ def per_example_gradients(
     for path, module in getattr(model, "named_modules", tuple)():
         if module.combines_examples:
             name = f"{type(module).__name__} {path!r}" if path else type(module).__name__
-            raise ValueError(
-                f"{name} normalizes by statistics of the whole batch, so that no example has a gradient of its own: "
-                "call model.eval(), or use LayerNorm"
-            )
+            raise ValueError(f"{name} normalizes by statistics of the batch: call model.eval(), or use LayerNorm")
     chosen = listed(parameters)
     step = autograd.compile(lambda x, y: loss(model(x), y))
     kept = [p.grad for p in chosen]

@@ -13,6 +13,7 @@ import numpy as np
 from autograd.files import existing_file, write_atomically
 from nn.module import Module, tied_names
 from nn.typing import Array, FilePath
+from nn.validation import optional_package
 
 from .onnx import export_onnx
 
@@ -24,14 +25,7 @@ DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8",
     "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip
-
-
-def _library() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError("safetensors files need the package safetensors: pip install 'chainrule[io]'") from None
-    return safetensors
+NEEDED = ("safetensors files", "'chainrule[io]'")
 
 
 def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] | None = None) -> None:
@@ -67,7 +61,6 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
     ...     load_safetensors(f"{folder}/w.safetensors")
     {'0.weight': array([[1., 1.]])}
     """
-    library = _library()
     state = weights.state_dict() if hasattr(weights, "state_dict") else weights
     if not isinstance(state, Mapping):
         raise TypeError(f"weights must be a module or a dict from names to arrays, not {type(weights).__name__}")
@@ -80,12 +73,11 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
         array = np.asarray(value)
         kind = array.dtype.newbyteorder("<")
         if not isinstance(key, str) or kind not in kinds:
-            raise TypeError(
-                f"{key!r} is {array.dtype}; safetensors files support {', '.join(DTYPES)} and names of type str"
-            )
+            raise TypeError(f"{key!r} is {array.dtype}; safetensors files support {', '.join(DTYPES)} and names of str")
         # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
-    write_atomically(path, library.numpy.save(arrays, {**tied, **(metadata or {})} or None))
+    library = optional_package("safetensors.numpy", *NEEDED)
+    write_atomically(path, library.save(arrays, {**tied, **(metadata or {})} or None))
 
 
 def load_safetensors(path: FilePath, model: Module | None = None, strict: bool = True) -> Arrays:
@@ -125,7 +117,7 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     >>> layer(np.array([[2.0, 3.0]])).data
     array([[5.]])
     """
-    library, name = _library(), os.fspath(existing_file(path, "safetensors file"))
+    library, name = optional_package("safetensors", *NEEDED), os.fspath(existing_file(path, "safetensors file"))
     try:
         found = library.deserialize(Path(path).read_bytes())
         with library.safe_open(name, "np") as file:

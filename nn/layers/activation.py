@@ -81,8 +81,6 @@ class FunctionModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Operand:
         """Apply the function to the inputs."""
-        if not self._option_names:
-            return self._function(*args, **kwargs)
         return self._function(*args, **kwargs, **self.options)
 
 

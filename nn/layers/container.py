@@ -228,7 +228,5 @@ class Residual(Module):
         """Return ``input + block(input)``."""
         output = self.block(input)
         if output.shape != input.shape:
-            raise ValueError(
-                f"Residual: the block must preserve the shape of its input, but changed {input.shape} to {output.shape}"
-            )
+            raise ValueError(f"Residual: a block must preserve the shape, but changed {input.shape} to {output.shape}")
         return input + output

@@ -101,10 +101,8 @@ class BatchNorm1d(Module):
         """Return the normalized batch, of the shape of `input`."""
         x = as_operand(input)
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"BatchNorm1d({self.num_features}) expected input of shape (N, {self.num_features}) or "
-                f"(N, {self.num_features}, L), got {x.shape}"
-            )
+            c = self.num_features
+            raise ValueError(f"BatchNorm1d({c}) expected input of shape (N, {c}) or (N, {c}, L), got {x.shape}")
         if self.combines_examples:
             mean, var, track = batch_statistics(x)
         else:

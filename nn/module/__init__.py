@@ -138,10 +138,7 @@ class Module:
         if type(value) not in PLAIN:
             for path, thing in _members(name, value):
                 if "_buffers" not in self.__dict__:
-                    raise AttributeError(
-                        f"{type(self).__name__}.{name} was assigned before Module.__init__() ran: write "
-                        "`super().__init__()` as the first line of __init__"
-                    )
+                    raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
                 prefix_names(path, thing)
         accepted = value is None or isinstance(value, (Parameter, Module))
         if isinstance(old, (Parameter, Module)) and not accepted:
@@ -480,9 +477,7 @@ def checked_state(
             faults.append(f"{key!r} has other values than {first!r}, but both are the same array of this module")
     if faults:
         lines = "\n  ".join(faults)
-        raise StateDictError(
-            f"this state_dict does not fit {type(module).__name__}, and nothing was loaded:\n  {lines}"
-        )
+        raise StateDictError(f"nothing was loaded: the state_dict does not fit {type(module).__name__}\n  {lines}")
     return arrays, LoadResult(missing, unexpected)
 
 

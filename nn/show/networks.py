@@ -9,12 +9,10 @@ import numpy as np
 
 import autograd as ag
 from autograd import Tensor
-from nn.layers.activation import ReLU
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
 from nn.random import fork_rng
-from nn.scalar import MLP, Layer, numbers_of
 from nn.typing import Array, Operand
 
 from .graphs import settings
@@ -64,8 +62,6 @@ def draw_passes(
     """
     if not isinstance(model, Sequential):
         raise TypeError(f"draw_passes takes a Sequential, got {type(model).__name__}; use draw(model, x) for others")
-    if not len(model):
-        raise ValueError("cannot draw an empty Sequential")
     if x is None and loss is not None:
         raise ValueError("draw_passes requires an input for the loss: draw_passes(model, x, loss=...)")
     twin = copy.deepcopy(model)
@@ -188,9 +184,7 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
     """
     if not isinstance(model, Module):
         raise TypeError(f"draw_neurons takes a Module, got {type(model).__name__}")
-    if limit is not None and limit < 2:
-        raise ValueError(f"limit must be at least 2 neurons, got {limit}")
-    columns = columns_of(linear(model) if isinstance(model, (MLP, Layer)) else copy.deepcopy(model).eval(), x)
+    columns = columns_of(copy.deepcopy(model).eval(), x)
     picture = ag.Drawing("neurons", theme, nodesep="0.12", ranksep="1.5", splines="line")
     before: dict[int, str] = {}
     hidden = 0
@@ -206,17 +200,6 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
     colours = "positive weights black, negative ones grey", "blue: positive weights, red: negative"
     picture.legend = colours[theme != "print"]
     return picture
-
-
-def linear(model: MLP | Layer) -> Module:
-    """Return a network of `nn.scalar` as layers of arrays."""
-    modules: list[Module] = []
-    for layer in model.layers if isinstance(model, MLP) else [model]:
-        array = Linear(len(layer.neurons[0].w), len(layer.neurons), rng=0)
-        array.weight.data = np.array([numbers_of(neuron.w) for neuron in layer.neurons])
-        array.bias.data = np.array([neuron.b.data for neuron in layer.neurons])  # type: ignore[union-attr]
-        modules += [array, *([ReLU()] if layer.neurons[0].nonlin else [])]
-    return Sequential(*modules)
 
 
 def columns_of(model: Module, x: Operand) -> list[Column]:

@@ -119,9 +119,7 @@ def play(
     chain = exported_chain(model, activations)
     sizes = chain["sizes"]
     if (sizes[0], sizes[-1]) != (width, outputs):
-        raise ValueError(
-            f"the data need a model with {width} inputs and {outputs} outputs, got {sizes[0]} and {sizes[-1]}"
-        )
+        raise ValueError(f"the data need {width} inputs and {outputs} outputs, got {sizes[0]} and {sizes[-1]}")
     exported: dict[str, Any] = {
         "sets": sets, "first": first, "model": chain, "activations": activations, "losses": exported_losses(),
         "optimizers": {name: exported_rule(*entry) for name, entry in OPTIMIZERS.items()},

@@ -106,7 +106,7 @@ def test_outputs_of_nan_are_not_a_class():
     assert metrics.accuracy([[nan, 1.0], [1.0, 0.0]], [0, 0]) == 0.5
     # class 0 occurs once and is missed; class 1 is found
     assert metrics.f1_score([nan, 1.0], [0, 1]) == 0.5
-    with pytest.raises(ValueError, match="from -1 to 1, outside 0 to 1; an output of nan is class -1"):
+    with pytest.raises(ValueError, match="from -1 to 1, outside 0 to 1; nan is class -1"):
         metrics.confusion_matrix([nan, 1.0], [0, 1])
 
 

@@ -63,10 +63,9 @@ def test_mlp_accepts_every_activation_by_name(name):
         assert nn.MLP(2, [4, 1], name, rng=0)(np.ones((3, 2))).shape == (3, 1)
 
 
-@pytest.mark.parametrize("sizes", [[3, 1], [1]], ids=["hidden", "nothing hidden"])
-def test_mlp_with_unknown_activation_names_the_nearest(sizes):
+def test_mlp_with_unknown_activation_names_the_nearest():
     with pytest.raises(ValueError, match="unknown activation 'rellu'; did you mean 'relu'"):
-        nn.MLP(2, sizes, activation="rellu")
+        nn.MLP(2, [3, 1], activation="rellu")
 
 
 def test_default_init_suits_the_activation():

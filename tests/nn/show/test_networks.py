@@ -45,14 +45,6 @@ def test_each_neuron_shows_its_output():
     assert [c.strip('"') for c in circles(nn.draw_neurons(model, X[0]).source)] == [f"{v:.2g}" for v in expected]
 
 
-def test_neurons_of_micrograds_networks():
-    model = nn.scalar.MLP(2, [3, 1], rng=0)
-    source = nn.draw_neurons(model, [1.0, -2.0]).source
-    assert len(circles(source)) == 6
-    assert circles(source)[-1].strip('"') == f"{model([1.0, -2.0]).data:.2g}"
-    assert len(circles(nn.draw_neurons(model.layers[0]).source)) == 5
-
-
 def test_neurons_with_dropout_and_normalization():
     model = nn.MLP(3, [4, 2], norm="batch", dropout=0.5, rng=0)
     model(X)
@@ -148,8 +140,6 @@ def test_wide_layers_are_shortened():
     assert len(circles(picture.source)) == 6 + 5
     assert r"⋮\n94 more" in picture.source
     assert picture.message == "94 of 105 neurons are not shown; limit=None shows all"
-    with pytest.raises(ValueError, match="limit must be at least 2"):
-        nn.draw_neurons(nn.Linear(2, 1), limit=1)
 
 
 @pytest.mark.parametrize("weight", [0.0, float("nan"), float("inf"), 1e-300])
