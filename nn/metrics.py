@@ -102,7 +102,7 @@ def _classes(
     elif true.ndim == 2 and true.shape[1] > 1:
         if not np.allclose(true.sum(axis=1), 1.0, atol=1e-3):
             raise ValueError(
-                "a row of the target has several labels or none: pass output_kind='logits' or 'probabilities'"
+                "a row of the target has several labels or none; use output_kind='logits' or 'probabilities'"
             )
         true = true.argmax(axis=1)
     predicted = predicted_classes(scores, output_kind)

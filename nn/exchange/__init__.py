@@ -73,7 +73,7 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
         array = np.asarray(value)
         kind = array.dtype.newbyteorder("<")
         if not isinstance(key, str) or kind not in kinds:
-            raise TypeError(f"{key!r} is {array.dtype}; safetensors files support {', '.join(DTYPES)} and names of str")
+            raise TypeError(f"{key!r} is {array.dtype}; safetensors supports {', '.join(DTYPES)} and names of type str")
         # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
     library = optional_package("safetensors.numpy", *NEEDED)

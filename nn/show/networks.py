@@ -156,7 +156,7 @@ def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limi
     Parameters
     ----------
     model : Module
-        Contains consecutive `Linear` layers, or is an `MLP` or `Layer` of `nn.scalar`.
+        Contains consecutive `Linear` layers.
     x : array_like of shape (in_features,), optional
         One example; the output of every neuron is then shown in its circle.
     theme : {'light', 'dark', 'print'}
