@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["existing_file", "replacing", "write_atomically"]
+__all__ = ["replacing", "write_atomically"]
 
 
 def existing_file(path: str | os.PathLike[str], kind: str = "file") -> Path:

@@ -1,11 +1,11 @@
-"""Read arrays from files in the IDX format of MNIST, and headers of ``.npy`` files."""
+"""Read arrays from files in the IDX format of MNIST."""
 
 import gzip
 import math
 import os
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -123,12 +123,3 @@ def _mnist_file(folder: FilePath, stem: str, axes: int) -> Path:
         if (path := Path(folder) / name).is_file():
             return path
     raise FileNotFoundError(2, f"none of {', '.join(names)} is in the folder", os.fspath(folder))
-
-
-def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, Fortran order and dtype of a ``.npy`` file; raise ValueError if it is not one."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"unsupported .npy version {version}")
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(file)

@@ -369,14 +369,20 @@ def _getitem(b: Builder, node: Node) -> str:
     old = [p for p in parts if p is not None]
     name = _slice(b, b.value(x), [(axis, p) for axis, p in enumerate(old) if isinstance(p, slice)])
     chosen = [axis for axis, p in enumerate(old) if not isinstance(p, slice)]
-    if len(chosen) > 1 and any(_shape(old[axis]) for axis in chosen):
-        raise ValueError("indexing several axes at once with an array is not exported: index one after the other")
-    for axis in reversed(chosen):  # from the last axis, so that removed axes do not shift the others
-        name = b.add("Gather", name, _index(b, old[axis]), axis=axis)
+    # NumPy: index arrays side by side leave their axes in place, separated ones leave them in front
+    places = [i for i, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
+    apart = bool(places) and places[-1] - places[0] >= len(places)
+    left = len(np.broadcast_shapes(*[_shape(old[axis]) for axis in chosen]))  # axes that all of them leave together
+    apart = apart and left > 0
+    name = _take(
+        b, name, len(old), [(axis, old[axis]) for axis in chosen], left, 0 if apart else min(chosen, default=0)
+    )
     if len(old) == len(parts):
         return name
-    lengths = [1 if p is None or isinstance(p, slice) else len(_shape(p)) for p in parts]
-    new = [sum(lengths[:i]) for i, p in enumerate(parts) if p is None]
+    lengths = [1 if p is None or isinstance(p, slice) else 0 for p in parts]
+    if places and not apart:
+        lengths[places[0]] = left
+    new = [left * apart + sum(lengths[:i]) for i, p in enumerate(parts) if p is None]
     return b.add("Unsqueeze", name, b.integers(*new))
 
 
@@ -390,6 +396,22 @@ def _slice(b: Builder, name: str, slices: list[tuple[int, slice]]) -> str:
                 (first if part.start is None else part.start, last if part.stop is None else part.stop, axis, step)
             )
     return b.add("Slice", name, *[b.integers(*column) for column in zip(*rows, strict=True)]) if rows else name
+
+
+def _take(b: Builder, name: str, ndim: int, taken: list[tuple[int, Operand]], left: int, place: int) -> str:
+    """Index axes with integers and arrays, which leave `left` axes at `place`."""
+    if left == 0 or len(taken) == 1:
+        for axis, part in reversed(taken):  # from the last axis, so that removed axes do not shift the others
+            name = b.add("Gather", name, _index(b, part), axis=axis)
+        return name
+    axes, shape = [axis for axis, _ in taken], np.broadcast_shapes(*[_shape(part) for _, part in taken])
+    columns = [
+        b.add("Unsqueeze", b.add("Expand", _index(b, part), b.integers(*shape)), b.integers(left)) for _, part in taken
+    ]
+    name = b.add("Transpose", name, perm=axes + [axis for axis in range(ndim) if axis not in axes])
+    name = b.add("GatherND", name, b.add("Concat", *columns, axis=left))
+    rest = list(range(left, left + ndim - len(axes)))
+    return b.add("Transpose", name, perm=rest[:place] + list(range(left)) + rest[place:])
 
 
 def _index(b: Builder, part: Operand) -> str:

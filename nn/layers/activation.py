@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np  # noqa: F401  (for the examples)
+
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
 from nn.random import as_generator

@@ -92,7 +92,7 @@ def play(
     Raises
     ------
     ValueError
-        If the data set is unknown or too large for a page, or its shape does not fit the model.
+        If the data set is unknown, or its shape does not fit the model.
     TypeError
         If the model is not such a chain.
     OSError

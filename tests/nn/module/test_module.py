@@ -261,7 +261,7 @@ def test_assigning_an_array_to_a_parameter_raises(wrong):
 
 def test_assigning_an_array_to_a_module_raises():
     model = Tower()
-    with pytest.raises(TypeError, match=r"Tower\.first is a Module"):
+    with pytest.raises(TypeError, match=r"Tower\.first is a Linear"):
         model.first = np.zeros(3)
 
 
