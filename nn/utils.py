@@ -86,7 +86,9 @@ def get_total_norm(tensors: Iterable[Operand], norm_type: float = 2.0, error_if_
         with np.errstate(under="ignore"):
             norm = largest * math.fsum(float(np.sum((a / largest) ** p)) for a in arrays) ** (1.0 / p)
     if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"the total norm of order {p:g} is {norm}: look for nan or inf in the loss")
+        raise RuntimeError(
+            f"the norm of order {p:g} is {norm}: look for nan in the loss, or pass error_if_nonfinite=False"
+        )
     return norm
 
 
@@ -273,7 +275,7 @@ def vector_to_parameters(vec: Operand, parameters: Parameters) -> None:
     vector = np.asarray(raw_data(vec))
     sizes = [int(np.size(p.data)) for p in wanted]
     if vector.ndim != 1 or vector.size != sum(sizes):
-        raise ValueError(f"expected a vector of shape ({sum(sizes)},), as the parameters have, got {vector.shape}")
+        raise ValueError(f"expected a vector of shape ({sum(sizes)},), got {vector.shape}")
     for parameter, end, size in zip(wanted, np.cumsum(sizes).tolist(), sizes, strict=True):
         piece, data = vector[end - size : end], parameter.data
         if isinstance(data, np.ndarray):

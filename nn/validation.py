@@ -1,7 +1,6 @@
 """Checks of numeric arguments, with one wording for all of `nn`."""
 
 import difflib
-import importlib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -85,11 +84,3 @@ def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(word).lower(), names, 1)
     return f"; did you mean {names[near[0]]!r}?" if near else otherwise
-
-
-def optional_package(name: str, purpose: str, install: str) -> Any:
-    """Return a module of a package that is not required by this one."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{purpose} require {name.partition('.')[0]}: pip install {install}") from error

@@ -13,7 +13,6 @@ import numpy as np
 from autograd.files import existing_file, write_atomically
 from nn.module import Module, tied_names
 from nn.typing import Array, FilePath
-from nn.validation import optional_package
 
 from .onnx import export_onnx
 
@@ -25,7 +24,14 @@ DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8",
     "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip
-NEEDED = ("safetensors files", "'chainrule[io]'")
+
+
+def _library() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise ImportError("safetensors files need the package safetensors: pip install 'chainrule[io]'") from None
+    return safetensors
 
 
 def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] | None = None) -> None:
@@ -76,8 +82,8 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
             raise TypeError(f"{key!r} is {array.dtype}; safetensors supports {', '.join(DTYPES)} and names of type str")
         # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
-    library = optional_package("safetensors.numpy", *NEEDED)
-    write_atomically(path, library.save(arrays, {**tied, **(metadata or {})} or None))
+    library = _library()
+    write_atomically(path, library.numpy.save(arrays, {**tied, **(metadata or {})} or None))
 
 
 def load_safetensors(path: FilePath, model: Module | None = None, strict: bool = True) -> Arrays:
@@ -117,7 +123,7 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     >>> layer(np.array([[2.0, 3.0]])).data
     array([[5.]])
     """
-    library, name = optional_package("safetensors", *NEEDED), os.fspath(existing_file(path, "safetensors file"))
+    library, name = _library(), os.fspath(existing_file(path, "safetensors file"))
     try:
         found = library.deserialize(Path(path).read_bytes())
         with library.safe_open(name, "np") as file:

@@ -17,10 +17,18 @@ from autograd.extend import Watch, raw_data, watching
 from autograd.files import write_atomically
 from nn.module import Module, preserved_modes
 from nn.typing import Array, ArrayLike, DType, FilePath, Operand, Operands, Operation, Shape
-from nn.validation import optional_package
 
 OPSET, IR_VERSION = 18, 8  # of 2023, supported by all current runtimes
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
+
+
+def _library() -> Any:
+    try:
+        import onnx
+        import onnx.reference
+    except ImportError:
+        raise ImportError("ONNX files need the package onnx: pip install 'chainrule[io]'") from None
+    return onnx
 
 
 def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
@@ -66,7 +74,7 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
     >>> len(proto.graph.node) > 0
     True
     """
-    onnx, reference = (optional_package(name, "ONNX files", "'chainrule[io]'") for name in ("onnx", "onnx.reference"))
+    onnx = _library()
     inputs = [_example(x) for x in examples]
     if not inputs:
         raise ValueError("give one example for each argument of forward: export_onnx(path, model, x)")
@@ -75,7 +83,7 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
         rows = _open_rows(onnx, model, inputs)
         proto = _model(onnx, model, inputs, rows)
         onnx.checker.check_model(proto, full_check=True)
-        runner = reference.ReferenceEvaluator(proto)
+        runner = onnx.reference.ReferenceEvaluator(proto)
         others = [_changed(x) for x in inputs]
         for arguments in (inputs, others):
             _compare(runner, model, arguments)

@@ -223,7 +223,7 @@ def nll_loss(
     if x.ndim != 2:
         t = target if isinstance(target, ag.Tensor) else np.asarray(target)
         if x.ndim == 0 or t.shape != (*x.shape[:1], *x.shape[2:])[x.ndim == 1 :]:
-            raise ValueError(f"nll_loss: log-probabilities of shape {x.shape} need class indices, got shape {t.shape}")
+            raise ValueError(f"nll_loss: log-probabilities of shape {x.shape} need class indices, got {t.shape}")
         loss = nll_loss(_classes_last(x), ag.reshape(t, (-1,)), weight, ignore_index, reduction)
         return in_shape(loss, x, reduction)
     hot, kept = class_masks("nll_loss", x, target, ignore_index)

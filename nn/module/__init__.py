@@ -138,7 +138,9 @@ class Module:
         if type(value) not in PLAIN:
             for path, thing in _members(name, value):
                 if "_buffers" not in self.__dict__:
-                    raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
+                    raise AttributeError(
+                        f"{type(self).__name__}.{name} needs `super().__init__()` as the first line of __init__"
+                    )
                 prefix_names(path, thing)
         accepted = value is None or isinstance(value, (Parameter, Module))
         if isinstance(old, (Parameter, Module)) and not accepted:

@@ -9,15 +9,17 @@ import numpy as np
 
 from nn.metrics import better
 from nn.typing import Array, ArrayLike, Axes, Figure, FilePath
-from nn.validation import optional_package
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty matplotlib figure."""
-    figures = optional_package("matplotlib.figure", "plots of training", "matplotlib")
-    return figures.Figure(figsize=(width, height), layout="constrained")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots of training require matplotlib: pip install matplotlib") from error
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def new_axes(width: float, height: float) -> Axes:
