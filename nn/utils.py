@@ -86,9 +86,7 @@ def get_total_norm(tensors: Iterable[Operand], norm_type: float = 2.0, error_if_
         with np.errstate(under="ignore"):
             norm = largest * math.fsum(float(np.sum((a / largest) ** p)) for a in arrays) ** (1.0 / p)
     if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(
-            f"the norm of order {p:g} is {norm}: look for nan in the loss, or pass error_if_nonfinite=False"
-        )
+        raise RuntimeError(f"the total norm is {norm}: look for nan in the loss, or pass error_if_nonfinite=False")
     return norm
 
 

@@ -138,9 +138,7 @@ class Module:
         if type(value) not in PLAIN:
             for path, thing in _members(name, value):
                 if "_buffers" not in self.__dict__:
-                    raise AttributeError(
-                        f"{type(self).__name__}.{name} needs `super().__init__()` as the first line of __init__"
-                    )
+                    raise AttributeError(f"{type(self).__name__}.{name} needs `super().__init__()` before it")
                 prefix_names(path, thing)
         accepted = value is None or isinstance(value, (Parameter, Module))
         if isinstance(old, (Parameter, Module)) and not accepted:
@@ -435,7 +433,7 @@ class StateDictError(RuntimeError, ValueError):
     ...     nn.Linear(2, 1).load_state_dict({})
     ... except StateDictError as error:
     ...     print(error)
-    this state_dict does not fit Linear, and nothing was loaded:
+    nothing was loaded: the state_dict does not fit Linear
       missing key 'weight' of shape (1, 2)
       missing key 'bias' of shape (1,)
     """

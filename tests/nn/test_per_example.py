@@ -74,7 +74,7 @@ def test_gradients_of_examples_equal_those_of_batches_of_one(key):
     case = BATCHED[key]
     model, loss, x, y = problem(case)
     if any(module.combines_examples for module in model.modules()):
-        with pytest.raises(ValueError, match=r"BatchNorm1d 'module'.*statistics of the whole batch.*model\.eval\(\)"):
+        with pytest.raises(ValueError, match=r"BatchNorm1d 'module'.*statistics of the batch.*model\.eval\(\)"):
             per_example_gradients(model, loss, x, y)
         return
     parameters = list(model.parameters())
