@@ -1,6 +1,6 @@
 """Multi-layer perceptrons, also for tables whose last columns are categories."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -132,6 +132,8 @@ class MLP(Sequential):
     ) -> None:  # fmt: skip
         super().__init__()
         generator = as_generator(rng)
+        if not isinstance(sizes, Iterable):
+            raise TypeError(f"MLP: sizes must be a list of integers such as [16, 16, 1], got {sizes!r:.60}")
         if not len(sizes):
             raise ValueError("MLP: sizes is empty; its last entry is the number of outputs, as in [16, 16, 1]")
         widths = [checked_integer("MLP", "in_features", in_features, 1)]
