@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np  # noqa: F401  (for the examples)
+import numpy as np  # noqa: F401  (for the examples of the functions)
 
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
@@ -62,7 +63,7 @@ class FunctionModule(Module):
         cls._option_names = tuple(p.name for p in options)
         cls._shown = tuple(name for name in cls.__signature__.parameters if name != "rng")
         if cls.__doc__ is None:
-            cls.__doc__ = _Documentation()  # type: ignore[assignment]
+            cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__()
@@ -83,26 +84,50 @@ class FunctionModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Operand:
         """Apply the function to the inputs."""
+        if not self._option_names:
+            return self._function(*args, **kwargs)
         return self._function(*args, **kwargs, **self.options)
 
 
 class _Documentation:
     """The `__doc__` of a class, derived when it is read, since deriving all of them would slow down `import nn`."""
 
+    def __init__(self, inputs: int) -> None:
+        self.inputs = inputs
+
     def __get__(self, instance: object, owner: type[FunctionModule]) -> str:
-        """Return the documentation of the function, with the options as parameters and without its examples."""
-        options = set(owner.__signature__.parameters)
-        summary, *sections = re.split(r"\n\n(?=[A-Z]\w+\n---|>>>)", inspect.getdoc(owner._function) or "")
-        name = owner._function.__name__
-        kept = [f"{summary}\n\nModule form of `{name}`, whose documentation describes the inputs and has examples."]
-        for section in sections:
-            head, *entries = re.split(r"\n(?=\w[\w, ]* :)", section)
-            own = [entry for entry in entries if options & set(entry.partition(" :")[0].split(", "))]
-            if head.startswith("Parameters") and own:
-                kept.append("\n".join([head, *own]))
-            elif not head.startswith(("Parameters", "Returns", "Examples", ">>>")):
-                kept.append(section)
-        return "\n\n".join(kept)
+        return _class_doc(owner.__name__, owner._function, self.inputs, list(owner.__signature__.parameters))
+
+
+def _class_doc(name: str, function: Operation, inputs: int, options: Sequence[str]) -> str:
+    """Return the documentation of a class: that of its function, with the options as parameters."""
+    summary, *sections = re.split(r"\n\n(?=[A-Z]\w+\n---|>>>)", inspect.getdoc(function) or "")
+    kept = [f"{summary}\n\nModule form of `{function.__name__}`, whose documentation describes the inputs."]
+    for section in sections:
+        title, body = section.split("\n", 2)[::2] if section[0] != ">" else ("Examples", section)
+        if title == "Parameters":
+            entries = [(entry.partition(" :"), entry) for entry in re.split(r"\n(?=\S)", body)]
+            body = "\n".join(entry for (names, *_), entry in entries if set(names.split(", ")) & set(options))
+        elif title == "Examples":
+            body = "\n".join(_module_call(line, name, function.__name__, inputs) for line in body.split("\n"))
+        if body and title != "Returns":
+            kept.append(f"{title}\n{'-' * len(title)}\n{body}")
+    return "\n\n".join(kept)
+
+
+def _module_call(line: str, name: str, function: str, inputs: int) -> str:
+    """Return a line of an example with ``function(inputs, options)`` written as ``Name(options)(inputs)``."""
+    source = line.removeprefix(">>> ")
+    try:
+        calls = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a result, or one line of a block
+        return line
+    for call in calls:
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == function:
+            arguments = [str(ast.get_source_segment(source, part)) for part in (*call.args, *call.keywords)]
+            module = f"{name}({', '.join(arguments[inputs:])})({', '.join(arguments[:inputs])})"
+            line = line.replace(str(ast.get_source_segment(source, call)), module)
+    return line
 
 
 class Rectifier(FunctionModule):

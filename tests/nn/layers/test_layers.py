@@ -312,16 +312,16 @@ def test_derived_module_has_the_options_defaults_and_summary_of_its_function(kin
     assert list(function)[-len(module) :] == list(module) or not module
     assert all(parameter.default == function[name].default for name, parameter in module.items())
     assert kind.__doc__.split("\n")[0] == inspect.getdoc(kind._function).split("\n")[0]
-    assert f"Module form of `{kind._function.__name__}`" in kind.__doc__
+    assert f">>> {kind.__name__}(" in kind.__doc__ or f"({kind.__name__}(" in kind.__doc__
 
 
-def test_derived_documentation_lists_options_without_inputs_and_examples():
+def test_derived_documentation_lists_options_without_inputs_and_moves_them_in_examples():
     lines = nn.KLDivLoss.__doc__.split("\n")
     assert [line for line in lines if " : " in line] == [
         "reduction : {'mean', 'batchmean', 'sum', 'none'}", "log_target : bool",
     ]  # fmt: skip
-    assert "    Whether `target` contains logarithms." in lines
-    assert not any(title in lines for title in ("Returns", "Examples"))
+    assert '>>> KLDivLoss("batchmean")([[-0.5, -1.0]], [[0.0, 1.0]])' in lines
+    assert ">>> round(float(CrossEntropyLoss()([[0.0, 0.0]], [1])), 6)" in nn.CrossEntropyLoss.__doc__.split("\n")
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
@@ -344,19 +344,23 @@ def test_subclass_of_a_derived_module_keeps_its_options():
     assert Scaled.__doc__ == "Twice the loss."
 
 
-def test_derived_documentation_of_a_function_without_sections():
+def test_derived_documentation_of_a_function_without_sections_or_with_blocks():
     def double(x, times=2):
         """Multiply.
 
-        >>> double(3, times=4)
-        12
+        >>> for x in [1]:
+        ...     double(x)
+        2
+        >>> double(3, times=4) + double(1)
+        14
         """
         return x * times
 
     class Double(nn.layers.activation.FunctionModule, function=double): ...
 
     assert Double.__doc__.split("\n\n")[0] == "Multiply."
-    assert ">>>" not in Double.__doc__
+    assert ">>> Double(times=4)(3) + Double()(1)" in Double.__doc__
+    assert ">>> for x in [1]:\n...     double(x)" in Double.__doc__
 
 
 def test_defaults_of_stateful_layers_equal_those_of_pytorch():
