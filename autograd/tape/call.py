@@ -78,6 +78,8 @@ class Arguments:
         Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
+    described : dict of str to str
+        For each argument by name the shape and dtype of an input, or the value of anything else.
     """
 
     args: tuple[Tree, ...]
@@ -89,6 +91,7 @@ class Arguments:
         given = [_input(a, name) for a, name in zip(leaves, names, strict=True)]
         self.nodes: list[Node] = [x for x in given if isinstance(x, Node)]
         self.names: list[str] = [x.name for x in self.nodes]
+        self.described: dict[str, str] = dict(zip(names, map(_described, leaves), strict=True))
         self.args, self.kwargs = rebuild(iter(given))
 
 
@@ -112,6 +115,13 @@ def _input(a: Operand, name: str) -> Operand:
     if a._requires_grad:
         node.hooks = a.hooks
     return node
+
+
+def _described(a: Operand) -> str:
+    data = _input_data(a)
+    if data is None:
+        return f"{a!r:.60}"
+    return "a float" if type(data) is float else f"{data.dtype} of shape {data.shape}"
 
 
 def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:

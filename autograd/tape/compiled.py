@@ -64,6 +64,7 @@ class Programs:
         self._lock: Any = threading.RLock()  # a program has one set of arrays to write into
         _locks.add(self._lock)
         self._recordings = 0
+        self._described: dict[str, str] = {}  # the arguments of the last recording
         self._refusal: str = ""  # why the last recording was given up
 
     def _replayed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool) -> Tree:
@@ -88,12 +89,15 @@ class Programs:
             del self._programs[next(iter(self._programs))]
         arguments = Arguments(self.function, args, kwargs)
         self._recordings += 1
+        old, new = self._described, arguments.described
+        self._described = new
         if self._recordings == MOST_PROGRAMS + 1:
+            changes = [f"{key} was {old.get(key, 'absent')}, now {x}" for key, x in new.items() if x != old.get(key)]
             warnings.warn(
                 f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
-                "longer than computing it eagerly. A program is recorded for each combination of shapes, of arguments "
-                "other than floats and arrays, and of guarded state: pass a number that changes in each call as a "
-                "float, and batches of few different sizes",
+                f"longer than computing it eagerly. Since the last recording {', '.join(changes) or 'state changed'}. "
+                "A program is recorded for each combination of shapes, of arguments other than floats and arrays, and of "
+                "guarded state: pass a number that changes in each call as a float, and batches of few different sizes",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -185,8 +189,13 @@ class Compiled(Programs, Recorded):
 
     def computed(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function with its graph, after the backward pass of a loss."""
-        with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
-            result = self._call(args, kwargs)
+        try:
+            with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
+                result = self._call(args, kwargs)
+        except NotReplayable as error:
+            raise RuntimeError(
+                f"a callback raised NotReplayable({error}) when the call was computed eagerly: raise it in replays only"
+            ) from error
         leaves = flatten(result, dataclasses=True)[0]
         if current_mode() and leaves and is_loss(leaves[0]):
             backward(leaves[0])
