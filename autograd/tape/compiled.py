@@ -96,8 +96,8 @@ class Programs:
             warnings.warn(
                 f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
                 f"longer than computing it eagerly. Since the last recording {', '.join(changes) or 'state changed'}. "
-                "A program is recorded for each combination of shapes, of arguments other than floats and arrays, and of "
-                "guarded state: pass a number that changes in each call as a float, and batches of few different sizes",
+                "A program is recorded for each combination of shapes, of arguments other than floats and arrays, and "
+                "of guarded state: pass a number that changes in each call as a float, and batches of few different sizes",
                 RuntimeWarning,
                 stacklevel=4,
             )
