@@ -97,7 +97,7 @@ class Programs:
                 f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
                 f"longer than computing it eagerly. Since the last recording {', '.join(changes) or 'state changed'}. "
                 "A program is recorded for each combination of shapes, of arguments other than floats and arrays, and "
-                "of guarded state: pass a number that changes in each call as a float, and batches of few different sizes",
+                "of guarded state: pass a number that changes in each call as a float, and batches of few sizes",
                 RuntimeWarning,
                 stacklevel=4,
             )
