@@ -12,7 +12,7 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from . import checkpoint, data, functional, init, layers, loss, metrics, scalar, utils
+from . import _check, checkpoint, data, functional, init, layers, loss, metrics, scalar, utils  # noqa: F401  (_check is first)
 from .layers import *
 from .loss import *
 from .mlp import MLP

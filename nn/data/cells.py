@@ -25,6 +25,7 @@ Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a
 DELIMITERS = ",;\t| "
 DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
 NUMBERS = number_parser("."), number_parser(",")
+TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt"}
 CATEGORICAL = ("category", "categorical", "enum")  # names of dtypes of pandas and polars
 BINARY = re.compile(r"[\0-\x08\x0e-\x1f]")
 MARKUP = re.compile(r'\s*(<(!doctype|html|table|\?xml)|\{\s*"|\[\s*[\[{])', re.IGNORECASE)
@@ -105,7 +106,7 @@ def read_cells(
         Whether the first line names the columns; by default detected by comparing it with the other lines.
     expected : collection of str, optional
         The columns of a model, for which each line is a row.  A first line that contains these names is a header.  By
-        default titles, repeated headers and notes around the table are left out.
+        default titles, repeated headers, a total and notes around the table are left out.
     encoding : str, optional
         The text encoding; by default UTF-8, UTF-16 or Windows-1252.
     missing : sequence of str
@@ -224,7 +225,7 @@ def _class_names(rows: list[list[str]]) -> list[str] | None:
 
 
 def _trim(found: list[tuple[int, list[str]]], expected: Collection[str] | None) -> list[str]:
-    """Remove a title above the table and notes below it, which are words on short lines; return what was removed."""
+    """Remove a title above the table, and a total and notes below it; return what was removed."""
     counts = Counter(len(row) for _, row in found)
     width, notes = max(counts, key=lambda n: (counts[n], n)), []
 
@@ -235,11 +236,15 @@ def _trim(found: list[tuple[int, list[str]]], expected: Collection[str] | None) 
         recurs = any(other is not row and other[0] == row[0] for _, other in found)
         return short and 0 < 2 * len(words) <= width and all(_kind(cell) == "word" for cell in words) and not recurs
 
+    def is_total() -> bool:
+        words = [row[0].lower().rstrip(":") for _, row in found]
+        return expected is None and words[-1] in TOTALS and words.count(words[-1]) == 1
+
     # in a table of two columns, a first line with one cell is the header of R, unless it is a comment
     while len(found) > 2 and (width > 2 or found[0][1][0].startswith("#")) and aside(found[0][1], expected != []):
         notes.append(f"line {found.pop(0)[0]} left out: a title above the table")
-    while len(found) > 2 and aside(found[-1][1], expected is None):
-        notes.append(f"line {found.pop()[0]} left out: a note below the table")
+    while len(found) > 2 and ((is_note := aside(found[-1][1], expected is None)) or is_total()):
+        notes.append(f"line {found.pop()[0]} left out: a {'note' if is_note else 'total'} below the table")
     return notes
 
 

@@ -59,6 +59,8 @@ def test_header_delimiter_and_quotes_are_detected(read, content, names, rows):
         ("Sales of 2024\n\na,b,c\n1,2,x\n3,4,y\n", ["a", "b", "c"], [4, 5], ["line 1 left out: a title"]),
         ("Sales of 2024,,\na,b,c\n1,2,x\n3,4,y\n", ["a", "b", "c"], [3, 4], ["line 1 left out: a title"]),
         ("a,b,c\n1,2,x\n3,4,y\n\nSource: us\n", ["a", "b", "c"], [2, 3], ["line 5 left out: a note below the table"]),
+        ("a,b\nx,2\ny,4\nTotal:,6\n", ["a", "b"], [2, 3], ["line 4 left out: a total below the table"]),
+        ("a,b\ntotal,2\nx,4\nx,4\ntotal,6\n", ["a", "b"], [2, 3, 4, 5], []),  # a word of the column
         ("net,,\nx,1,2\nnet,3,4\n", ["1", "2", "3"], [1, 2, 3], []),  # a word of the column
         ("a,b,c\nnet,none so far,soon\nx,1,2\nnet,3,4\n", ["a", "b", "c"], [2, 3, 4], []),
         ("a,b\n1,2\na,b\n3,4\n", ["a", "b"], [2, 4], ["line 3 left out: it repeats the header"]),

@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -315,6 +318,21 @@ def test_residual_block_that_changes_the_shape_raises():
 def test_no_grad_records_no_graph():
     with ag.no_grad():
         assert not mlp()(np.ones((2, 3))).requires_grad
+
+
+def test_import_with_another_autograd_package_raises_with_its_path(tmp_path):
+    """HIPS autograd has the same import name; the error explains the remedy."""
+    (tmp_path / "autograd").mkdir()
+    (tmp_path / "autograd/__init__.py").write_text("from math import tanh as grad\n")
+    (tmp_path / "nn").symlink_to(Path(nn.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", "import nn"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: nn needs the autograd package of chainrule")
+    assert "pip uninstall autograd" in last
+    assert str(tmp_path) in last
 
 
 @each(CASES.values())
