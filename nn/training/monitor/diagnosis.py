@@ -96,6 +96,10 @@ class Report(list[Verdict]):
 class Evidence:
     """The measurements of a `Monitor` as arrays."""
 
+    start: float
+    first: float
+    last: float
+
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.samples: list[Sample] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
