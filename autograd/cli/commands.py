@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):  # infinite slopes are printed
-            warnings.showwarning = _one_line_warning  # type: ignore[assignment]
+            warnings.showwarning = lambda message, *rest: show(f"warning: {message}\n", sys.stderr)
             warnings.simplefilter("always")
             options = parser().parse_args(protected(sys.argv[1:] if arguments is None else arguments))
             formula = None if options.command == "doctor" else read_formula(options.formula, options.variables)
@@ -115,10 +115,6 @@ def fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
         show("\n".join(["error: " + "".join(map(visible, cut(first, 400))), *rest, ""]), sys.stderr)
     return code
-
-
-def _one_line_warning(message: Warning | str, *rest: object) -> None:
-    show(f"warning: {message}\n", sys.stderr)
 
 
 def show(text: str, out: TextIO | None = None) -> None:

@@ -428,7 +428,13 @@ class Levels:
                 level = element
         for k in [element for element in self.place if isinstance(element, int)]:
             for parent in folding.graph.parents[k]:
-                self._wire(parent, k)
+                # The distance between the ends of an edge, at the level where they are in different elements.
+                paths = zip(folding.path(parent), folding.path(k), strict=False)
+                tail, head = next((x, y) for x, y in paths if x != y)
+                # 0: leaves used in many places, and the outputs of a group, each of which may go to another operation
+                known = tail in self.place and not (isinstance(tail, Group) and isinstance(head, int))
+                far = self.place[head] - self.place[tail] if known else 0
+                self._wires.setdefault(head, set()).add(min(far, LONGEST + 1))
         self.sign: dict[Element, int] = {}
         # Inner levels were added after their outer ones: in reverse order the parts of a group come before the group.
         for level in reversed(self.elements):
@@ -442,15 +448,6 @@ class Levels:
             if node.op is not None:
                 yield from (p for p in graph.parents[k] if graph.nodes[p].op is None and graph.uses[p] == 1)
                 yield k
-
-    def _wire(self, parent: int, k: int) -> None:
-        """Store the distance between the ends of an edge, at the level where they are in different elements."""
-        paths = zip(self.folding.path(parent), self.folding.path(k), strict=False)
-        tail, head = next((x, y) for x, y in paths if x != y)
-        # 0: leaves used in many places, and the outputs of a group, each of which may go to another operation
-        known = tail in self.place and not (isinstance(tail, Group) and isinstance(head, int))
-        far = self.place[head] - self.place[tail] if known else 0
-        self._wires.setdefault(head, set()).add(min(far, LONGEST + 1))
 
     def _signature(self, element: Element) -> int:
         wires = tuple(sorted(self._wires.get(element, ())))

@@ -20,7 +20,7 @@ import numpy as np
 
 from autograd.explaining.formula import Names, last_operation, names_by_identity, operands_and_options, record_rule
 from autograd.explaining.quiz import DIAGNOSES
-from autograd.explaining.steps import RecordedPass, Step, data_at_use, local_term
+from autograd.explaining.steps import RecordedPass, data_at_use, local_term
 from autograd.explaining.typeset import Term, cut, flattened, is_written_out, rows_of, shortened
 from autograd.files import write_atomically
 from autograd.graph import Node, Primitive, topological_order
@@ -464,25 +464,22 @@ def recorded_nodes(recorded: RecordedPass, fixed: Collection[Node]) -> list[Entr
 
 
 def recorded_steps(recorded: RecordedPass) -> list[Entry]:
-    """Return the steps of a recorded backward pass."""
+    """Return the steps of a recorded backward pass: the factors of each, or its formula if they are arrays."""
     index = {node: k for k, node in enumerate(recorded.order)}
     arrays = Arrays()
-    return [
-        {"edge": [index[step.node], step.position, index[step.argument]]} | step_data(recorded, step, arrays)
-        for step in recorded.steps
-    ]
-
-
-def step_data(recorded: RecordedPass, step: Step, arrays: Arrays) -> Entry:
-    """Return the factors of one step, or its formula if they are arrays."""
-    if recorded.scalar:
-        rule = local_term(step)
-        factors = {"up": step.upstream, "local": step.local, "share": step.contribution, "total": step.total}
-        return {key: plain_number(x) for key, x in factors.items()} | {"rule": plain_term(rule) if rule else None}
-    sides = [plain_term(side) for side in recorded.contribution(step)[:1]]
-    data: Entry = {"sides": sides, "total": arrays(step.total)}
-    alone = step.first and step.contribution is step.total
-    return data if alone else data | {"share": arrays(step.contribution)}
+    steps: list[Entry] = []
+    for step in recorded.steps:
+        entry: Entry = {"edge": [index[step.node], step.position, index[step.argument]]}
+        if recorded.scalar:
+            rule = local_term(step)
+            factors = {"up": step.upstream, "local": step.local, "share": step.contribution, "total": step.total}
+            entry |= {key: plain_number(x) for key, x in factors.items()} | {"rule": plain_term(rule) if rule else None}
+        else:
+            entry |= {"sides": [plain_term(recorded.contribution(step)[0])], "total": arrays(step.total)}
+            if not step.first or step.contribution is not step.total:
+                entry["share"] = arrays(step.contribution)
+        steps.append(entry)
+    return steps
 
 
 def groups(order: Sequence[Node], nodes: Sequence[Entry], recorder: Recorder) -> list[Entry]:

@@ -151,15 +151,11 @@ def _run(command: list[str], source: str, timeout: float) -> bytes:
 
 
 def _finished(svg: bytes, format: str) -> bytes:
-    """Return an SVG of Graphviz in the colours of the theme, converted to PNG if requested."""
-    text = _styled(svg.decode("utf-8"))
-    return _rasterised(text) if format == "png" else text.encode("utf-8")
+    """Return an SVG of Graphviz in the fonts and colours of the theme, converted to PNG if requested.
 
-
-def _styled(svg: str) -> str:
-    """Name fonts to fall back on, and colour values and gradients, because DOT gives a box one colour of text."""
-    svg = svg.replace(f'"{FONT}"', f'"{FAMILIES}"')
-    lines, colours = svg.split("\n"), None
+    Values and gradients are coloured here, because DOT gives a box one colour of text.
+    """
+    lines, colours = svg.decode("utf-8").replace(f'"{FONT}"', f'"{FAMILIES}"').split("\n"), None
     for i, line in enumerate(lines):
         if line.startswith("<g "):
             colours = re.search(r'class="node variable (#\w+) (#\w+)"', line)
@@ -167,7 +163,8 @@ def _styled(svg: str) -> str:
             words = line[line.index(">") + 1 : -len("</text>")].replace("&#45;", "-")
             kind = 2 if words.startswith("grad ") else 1 if VALUE.fullmatch(words) else 0
             lines[i] = re.sub(r' fill="[^"]*">', f' fill="{colours[kind]}">', line, count=1) if kind else line
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    return _rasterised(text) if format == "png" else text.encode("utf-8")
 
 
 def _rasterised(svg: str) -> bytes:

@@ -383,8 +383,10 @@ class Explanation:
             Use colours; by default only on a terminal, unless the environment variable ``NO_COLOR`` is set.
         """
         out = sys.stdout if file is None else file
-        painted = wants_color(out) if color is None else color
-        text = self._painted(lambda role, text: f"\x1b[{COLOURS[role]}m{text}\x1b[0m") if painted else self.text
+        if color is None:
+            refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+            color = not refused and bool(getattr(out, "isatty", lambda: False)())
+        text = self._painted(lambda role, text: f"\x1b[{COLOURS[role]}m{text}\x1b[0m") if color else self.text
         out.write(for_output(text, out) + "\n" * (not text.endswith("\n")))
 
     def __str__(self) -> str:
@@ -397,12 +399,6 @@ class Explanation:
 
     def _repr_latex_(self) -> str:
         return self.latex
-
-
-def wants_color(out: TextIO) -> bool:
-    """Return whether to write colours to this output."""
-    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return not refused and bool(getattr(out, "isatty", lambda: False)())
 
 
 def for_output(text: str, out: TextIO) -> str:

@@ -154,10 +154,15 @@ class Quiz:
     write: Callable[[str], None]
 
     def run(self) -> dict[str, Json]:
-        """Ask all questions; return the score and the answers."""
+        """Write the forward pass and ask all questions; return the score and the answers."""
         self.steps: RecordedPass = RecordedPass(self.root, {})
         asked = list(questions(self.steps.steps))
-        self.introduce()
+        names, data = self.steps.names, self.steps.data
+        self.write(f"{flattened(self.steps.title())}\n\nForward pass:\n")
+        for node in self.steps.order:
+            made = f" = {flattened(last_operation(node, names))}" if node.op else ""
+            self.write(f"  {names[node]}{made} = {format_number(data[node], DIGITS)}\n")
+        self.write(f"\nBackward pass: what is the contribution of each step?  {HELP}")
         score = 0
         records: list[Json] = []
         for number, question in enumerate(asked, 1):
@@ -173,15 +178,6 @@ class Quiz:
             score += [key for _, key in given] == ["right"]
         self.write(f"\n{score} of {len(asked)} correct at the first attempt.\n")
         return {"score": score, "questions": len(asked), "answers": records}
-
-    def introduce(self) -> None:
-        """Write the formula and the forward pass."""
-        names, data = self.steps.names, self.steps.data
-        self.write(f"{flattened(self.steps.title())}\n\nForward pass:\n")
-        for node in self.steps.order:
-            made = f" = {flattened(last_operation(node, names))}" if node.op else ""
-            self.write(f"  {names[node]}{made} = {format_number(data[node], DIGITS)}\n")
-        self.write(f"\nBackward pass: what is the contribution of each step?  {HELP}")
 
     def wording(self, question: Question) -> str:
         """Return the question in words."""

@@ -344,12 +344,11 @@ class Box:
     def __add__(self, other: Box) -> Box:
         level = max(self.level, other.level)
         below = max(len(self.lines) - self.level, len(other.lines) - other.level)
-        left, right = (b._padded(level - b.level, level + below) for b in (self, other))
+        left, right = (
+            [""] * (level - b.level) + [*b.lines] + [""] * (b.level + below - len(b.lines)) for b in (self, other)
+        )
         space = self.width
         return Box(tuple(a + " " * (space - width(a)) + b for a, b in zip(left, right, strict=True)), level)
-
-    def _padded(self, above: int, total: int) -> list[str]:
-        return [""] * above + list(self.lines) + [""] * (total - above - len(self.lines))
 
 
 def joined(pieces: Sequence[Box | str]) -> Box:

@@ -119,14 +119,11 @@ def gradient(x: Operand, *varargs: Any, axis: int | Sequence[int] | None = None,
 def _derivative(x: Operand, axis: int, spacing: Any, edge_order: int) -> Operand:
     """Return the derivative along one axis by the three-point formula for any spacing."""
     shape = shape_tuple(x)
-    n = shape[axis]
-    steps = np.full(n - 1, float(spacing)) if np.ndim(spacing) == 0 else np.diff(np.asarray(spacing, float))
+    steps = np.full(shape[axis] - 1, float(spacing)) if np.ndim(spacing) == 0 else np.diff(np.asarray(spacing, float))
     kind = getattr(x, "dtype", steps.dtype)
     h = steps.reshape((-1,) + (1,) * (len(shape) - axis - 1)).astype(kind if kind.kind == "f" else steps.dtype)
     slopes = diff(as_real(x), axis=axis) / h
     first, last = _along(slopes, axis, None, 1), _along(slopes, axis, -1)
-    if n == 2:
-        return concatenate([first, last], axis)
     before, after = h[:-1], h[1:]
     left, right = _along(slopes, axis, None, -1), _along(slopes, axis, 1)
     if edge_order == 2:

@@ -45,10 +45,6 @@ def _no_index(part: Index, dtype: DType) -> IndexError:
     return IndexError(f"expected integers, booleans, slices, None or ... as index, got {part!r:.60} (dtype {dtype})")
 
 
-def _is_basic(index: tuple[Index, ...]) -> bool:
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in index)
-
-
 def getitem(x: Operand, index: Index) -> Operand:
     """Return elements of `x` by NumPy's basic or advanced indexing.
 
@@ -161,7 +157,7 @@ def _indexed(name: str, x: Operand, index: Index, **params: object) -> Operand:
 def _scatter(x: Operand, *index: Index, shape: Shape | None = ()) -> Operand:
     """Return zeros with values added at an index in parts."""
     zeros, index = np.zeros_like(x, shape=shape or ()), tuple(map(_whole, index))
-    if _is_basic(index):
+    if all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in index):
         zeros[index] = x
     else:
         np.add.at(zeros, index, x)

@@ -147,12 +147,6 @@ def inv(x: Operand) -> Operand:
     return np.linalg.inv(x)
 
 
-def _square(x: Operand) -> Operand:
-    if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
-        raise ValueError(f"expected square matrices, got shape {np.shape(x)}")
-    return x
-
-
 def _solve_transposed(g: Operand, y: Operand, a: Operand, b: Operand) -> Operand:
     if len(shape_of(b) or ()) > 1:
         return solve(swapaxes(a), g)
@@ -277,7 +271,8 @@ def cholesky(x: Operand, upper: bool = False) -> Operand:
     array([[2., 0.],
            [0., 3.]])
     """
-    x = _square(x)
+    if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
+        raise ValueError(f"expected square matrices, got shape {np.shape(x)}")
     y = np.linalg.cholesky(0.5 * (x + np.swapaxes(x, -1, -2)))
     return np.swapaxes(y, -1, -2) if upper else y
 
