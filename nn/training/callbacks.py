@@ -60,9 +60,6 @@ class _BestEpoch(Callback):
     """Base of the callbacks that follow the best value of a measurement over the epochs."""
 
     restore: bool = False
-    value: float
-    epoch: int
-    kept: State | None  # the parameters of the best epoch, if `restore`
 
     def __init__(self, watch: str | None, min_delta: float) -> None:
         if not min_delta >= 0:
@@ -70,6 +67,16 @@ class _BestEpoch(Callback):
         self.watch: str | None = watch
         self.min_delta: float = float(min_delta)
         self.load_state_dict({"value": math.nan, "epoch": 0})
+
+    def state_dict(self) -> State:
+        """Return the best value, its epoch and its parameters, if they are kept."""
+        return {"value": self.value, "epoch": self.epoch, "kept": self.kept}
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Continue from a `state_dict`."""
+        self.value: float = float(state_dict["value"])
+        self.epoch: int = int(state_dict["epoch"])
+        self.kept: State | None = state_dict.get("kept")  # the parameters of the best epoch, if `restore`
 
     def on_train_begin(self, run: Run) -> None:
         """Forget the best epoch of an earlier training, unless this one is resumed."""
@@ -88,15 +95,6 @@ class _BestEpoch(Callback):
         self.value, self.epoch = now, run.epoch
         self.kept = run.model.state_dict() if self.restore else None
         return True
-
-    def state_dict(self) -> State:
-        """Return the best value, its epoch and its parameters, if they are kept."""
-        return {"value": self.value, "epoch": self.epoch, "kept": self.kept}
-
-    def load_state_dict(self, state_dict: State) -> None:
-        """Continue from a `state_dict`."""
-        self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
-        self.kept = state_dict.get("kept")
 
 
 class EarlyStopping(_BestEpoch):

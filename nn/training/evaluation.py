@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State
 from optim.distributed import Alone
 
-Item = TypeVar("Item")
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
 
 
@@ -140,7 +139,7 @@ class Totals:
             self.outputs, self.targets = [state_dict["outputs"]], [state_dict["targets"]]
 
 
-def in_batch_order(ranks: Sequence[Sequence[Item]]) -> list[Item]:
+def in_batch_order(ranks: Sequence[Sequence[Any]]) -> list[Any]:
     """Return each rank's parts of the batches in the order of a single process: batch by batch, rank by rank.
 
     Examples

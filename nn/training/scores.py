@@ -142,8 +142,7 @@ def baselines(
     """
     constant = float(np.mean(y)) if labels is None else np.bincount(y, minlength=len(labels)) / len(y)
     name = "always the mean" if labels is None else f"always {labels[int(np.argmax(constant))]!r}"
-    found = {name: np.repeat(np.atleast_1d(constant)[None], len(X_test), 0)}
-    found[name] = found[name][:, 0] if labels is None else found[name]
+    found = {name: np.full((len(X_test), *np.shape(constant)), constant)}
 
     def dense(features: Array) -> Array:
         first = features.shape[1] - len(levels)

@@ -204,15 +204,12 @@ class EMA:
         self.others = [d * a + (1 - d) * p.data for a, p in zip(self.others, self._parameters(), strict=True)]
         return value
 
-    def train(self) -> None:
-        """Restore the parameters."""
-        self._switch(True)
-
     def eval(self) -> None:
         """Replace the parameters by their averages."""
-        self._switch(False)
+        self.train(False)
 
-    def _switch(self, training: bool) -> None:
+    def train(self, training: bool = True) -> None:
+        """Restore the parameters."""
         if training is not self.training:
             for i, p in enumerate(self._parameters()):
                 p.data, self.others[i] = self.others[i], p.data.copy()

@@ -126,9 +126,7 @@ class Passes:
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return False
         for part in batch:
-            if (type(part) is not np.ndarray and type(part) is not Tensor) or not part.size:
-                return False
-            if part.dtype.kind not in "biuf":
+            if type(part) not in (np.ndarray, Tensor) or not part.size or part.dtype.kind not in "biuf":
                 return False
         key = _key(kind, batch)
         before = self.counts.get(key, 0)

@@ -31,7 +31,6 @@ from . import validation
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 MAX_MEAN_WEIGHT = 100  # up to which integer weights count as repeated rows in the statistics of a data frame
-ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
 
 
 class Protocol:
@@ -100,7 +99,7 @@ class Protocol:
 
         if not hasattr(self, "_metadata_request"):  # scikit-learn's name: `clone` copies this attribute
             self._metadata_request: Any = MetadataRequest(owner=type(self).__name__)
-            for method in ROUTED:
+            for method in ("fit", "partial_fit", "score"):
                 self._request(method, None)
         return self._metadata_request
 
@@ -175,7 +174,15 @@ class Estimator(Protocol):
             If values are missing, lengths differ, there is only one class, or labels are continuous.
         """
         array, target, weight, strata = self._prepared(X, y, sample_weight, None, first=True)
-        self._fit(array, target, weight, strata)
+        parts, stop = [np.arange(len(array))], None
+        if self.early_stopping:
+            share = float(self.validation_fraction)
+            if not 0.0 < share < 1.0:
+                raise ValueError(f"validation_fraction must be between 0 and 1, both excluded, got {share}")
+            count = min(max(1, round(share * len(array))), len(array) - 1)
+            parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
+            stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol))
+        self._epochs(array, target, weight, parts, self.max_iter, early_stopping=stop)
         return self
 
     def _partial_fit(
@@ -207,7 +214,10 @@ class Estimator(Protocol):
 
     def _begin(self, X: Array, outputs: int, weight: Array | None) -> None:
         """Make scaler, network and optimizer."""
-        self._rng = self._generator()
+        seed = self.random_state
+        if isinstance(seed, np.random.RandomState):
+            seed = int(seed.randint(2**31))
+        self._rng = np.random.default_rng(seed)
         self._encoder.fit_scale(X, weight)
         self.scaler_: RobustScaler | None = self._encoder.scale
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
@@ -222,18 +232,6 @@ class Estimator(Protocol):
         self.n_layers_: int = len(widths) + 2
         self.loss_curve_: list[float] = []
         self.n_iter_: int = 0
-
-    def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None) -> None:
-        """Train for `max_iter` epochs, or until the stopping criterion."""
-        parts, stop = [np.arange(len(X))], None
-        if self.early_stopping:
-            share = float(self.validation_fraction)
-            if not 0.0 < share < 1.0:
-                raise ValueError(f"validation_fraction must be between 0 and 1, both excluded, got {share}")
-            count = min(max(1, round(share * len(X))), len(X) - 1)
-            parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
-            stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol))
-        self._epochs(X, y, weight, parts, self.max_iter, early_stopping=stop)
 
     def _epochs(
         self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], epochs: int | str, **options: Any
@@ -267,12 +265,6 @@ class Estimator(Protocol):
     def _rows_per_step(self, rows: int) -> int:
         auto = self.batch_size == "auto" or self.solver in WHOLE_BATCH
         return recipe(self.solver, rows).batch_size if auto else int(self.batch_size)
-
-    def _generator(self) -> np.random.Generator:
-        state = self.random_state
-        if isinstance(state, np.random.RandomState):
-            return np.random.default_rng(int(state.randint(2**31)))
-        return np.random.default_rng(state)
 
     # ------------------------------------------------------------------------------------------------ inputs
 

@@ -106,16 +106,16 @@ class Evidence:
         self.recent: list[Sample] = self.samples[-10:]  # several, so that a single batch is not decisive
         self.names: list[str] = monitor.names
         # a weight that is frozen, or not used by the loss, has no gradient to diagnose
-        used = np.any([s.used for s in self.samples], axis=0) if self.samples else np.ones(len(monitor.shapes), bool)
+        none = np.ones(len(monitor.shapes), bool)
+        self.used: Array = np.any([s.used for s in self.samples], axis=0) if self.samples else none
         self.weights: list[int] = [
             i
             for i, (shape, p) in enumerate(zip(monitor.shapes, monitor.parameters, strict=True))
-            if len(shape) > 1 and p.requires_grad and used[i]
+            if len(shape) > 1 and p.requires_grad and self.used[i]
         ]
         self.sizes: Array = np.array([math.prod(shape) for shape in monitor.shapes])
         self.losses: Array = np.array(monitor.losses, float)
-        finite = self.losses[np.isfinite(self.losses)]
-        self.finite = finite
+        self.finite = finite = self.losses[np.isfinite(self.losses)]
         few = max(1, min(len(finite) // 10, 50))
         ends = (finite[:1], finite[:few], finite[-few:])
         self.start, self.first, self.last = (float(np.median(part)) if len(part) else math.nan for part in ends)
@@ -133,9 +133,7 @@ class Evidence:
     def ratios(self, samples: list[Sample] | None = None) -> Array:
         """Return the median of update over weight of every weight matrix."""
         chosen = self.samples if samples is None else samples
-        if not chosen:
-            return np.zeros(0)
-        return np.asarray(np.median([s.ratios[self.weights] for s in chosen], axis=0))
+        return np.asarray(np.median([s.ratios[self.weights] for s in chosen], axis=0) if chosen else ())
 
     def rate(self, sample: int) -> str:
         """Return the learning rate of a sample as the end of a sentence; empty if it is unknown."""
@@ -172,9 +170,9 @@ def rule(kind: str, cure: str) -> Callable[[Rule], Rule]:
       "and divisions away from 0")  # fmt: skip
 def nan(e: Evidence) -> Finding:
     """Find a loss of nan or inf."""
-    if e.monitor.first_bad is None:
-        return None
     step = e.monitor.first_bad
+    if step is None:
+        return None
     origin, _, cure = e.monitor.bad_input.partition(": ")
     origin = origin or e.monitor.anomaly.replace("\n", "; ") or "autograd.detect_anomaly() locates its origin"
     return f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {origin}", *filter(None, [cure])
@@ -298,7 +296,6 @@ def never_updates(e: Evidence) -> Finding:
     still = np.flatnonzero(np.max([s.norm[2] for s in e.samples], axis=0) == 0)
     if not len(still) or (len(still) == len(e.names) and e.last == e.first == 0):
         return None
-    used = np.any([s.used for s in e.samples], axis=0)
     slopes = np.max([s.norm[1] for s in e.samples], axis=0)
     optimizer = e.monitor.optimizer
     held = None if optimizer is None else {id(p) for group in optimizer.param_groups for p in group["params"]}
@@ -307,7 +304,7 @@ def never_updates(e: Evidence) -> Finding:
         name, parameter = e.names[i], e.monitor.parameters[i]
         if not parameter.requires_grad:
             reasons.append(f"{name} is frozen (requires_grad=False)")
-        elif not used[i]:
+        elif not e.used[i]:
             reasons.append(f"{name} never had a gradient: the loss does not use it, or the graph is cut before it")
         elif held is not None and id(parameter) not in held:
             reasons.append(f"{name} has a gradient, but the optimizer does not hold it")

@@ -80,17 +80,17 @@ def gradient_flow(axes: Axes, monitor: Monitor) -> None:
     step = -(-len(chosen) // 12)
     names = [monitor.names[i].removesuffix(".weight") for i in chosen]
     axes.set_xticks(places[::step], names[::step], rotation=30 if max(map(len, names)) > 3 else 0)
-    log_if_positive(axes, monitor.samples)
     axes.set(title="gradient flow: typical gradient by layer", xlabel="layer, from input to output")
-    if len(at):
-        axes.legend(frameon=False, fontsize=8)
-    plain(axes)
+    finish(axes, monitor.samples)
 
 
-def log_if_positive(axes: Axes, samples: list[Sample]) -> None:
-    """Use a logarithmic scale if a norm is positive."""
+def finish(axes: Axes, samples: list[Sample]) -> None:
+    """Add a legend of samples, and use a logarithmic scale if a norm is positive."""
     if any(np.any(s.norm[1] > 0) for s in samples):
         axes.set_yscale("log")
+    if samples:
+        axes.legend(frameon=False, fontsize=8)
+    plain(axes)
 
 
 def update_ratios(axes: Axes, monitor: Monitor) -> None:
@@ -108,11 +108,8 @@ def update_ratios(axes: Axes, monitor: Monitor) -> None:
         color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
         label = literal(monitor.names[i]) if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
         axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
-    log_if_positive(axes, monitor.samples)
     axes.set(title="update ratio: step / weight", xlabel="step")
-    if steps:
-        axes.legend(frameon=False, fontsize=8)
-    plain(axes)
+    finish(axes, monitor.samples)
 
 
 def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
