@@ -17,9 +17,8 @@ import sys
 
 from .cli.folder import explain, predict, report
 from .cli.options import arguments
-from .cli.playing import play
 from .cli.sweep import sweep
-from .cli.training import train
+from .cli.training import play, train
 
 COMMANDS = {"train": train, "predict": predict, "report": report, "explain": explain, "sweep": sweep, "play": play}
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,26 +116,23 @@ def load_run(folder: Path) -> Trained:
     saved = checkpoint.load(path)
     try:
         encoder, classes = TableEncoder.from_state_dict(saved["encoder"]), saved["classes"]
-        _check_size(path, saved["model"], [encoder.width, *saved["settings"]["hidden"]], saved["settings"]["folds"])
-        model = built(encoder, classes, saved["settings"])
-        model.load_state_dict(saved["model"], allow_nan=True)
+        settings, weights = saved["settings"], saved["model"]
+        widths = itertools.pairwise([encoder.width, *settings["hidden"]])
+        claimed = settings["folds"] * max(1, sum(a * b for a, b in widths))
+        found = sum(array.size for array in weights.values())
+        if claimed > found:  # before a model of that size is built
+            raise ValueError(f"{path} is damaged: its settings claim {claimed:,} weights, but it contains {found:,}")
+        model = built(encoder, classes, settings)
+        model.load_state_dict(weights, allow_nan=True)
         shift, factor = saved["target_scale"]
         temperature = float(saved["temperature"])
     except (KeyError, TypeError) as error:
         other = "of another version of chainrule, or a checkpoint, but not one of python -m nn train"
         raise ValueError(f"{path} is {other} ({error}); train again") from None
     return Trained(
-        model, encoder, saved["target"], classes, (shift, factor), saved["settings"], temperature, saved["result"],
+        model, encoder, saved["target"], classes, (shift, factor), settings, temperature, saved["result"],
         saved["history"],
     )  # fmt: skip
-
-
-def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int], folds: int) -> None:
-    """Raise if a file has fewer weights than its settings claim, before a model of that size is built."""
-    claimed = folds * max(1, sum(a * b for a, b in itertools.pairwise(widths)))
-    found = sum(array.size for array in weights.values())
-    if claimed > found:
-        raise ValueError(f"{path} is damaged: its settings claim {claimed:,} weights, but it contains {found:,}")
 
 
 def cells_to_predict(args: argparse.Namespace, run: Trained, keep: Sequence[str] = ()) -> Cells:
@@ -299,11 +296,8 @@ def report(args: argparse.Namespace, out: Print) -> int:
     if result["stopped"]:
         lines.append(f"ended early: {result['stopped']}")
     lines.append("last epoch: " + format_numbers({key: values[-1] for key, values in run.history.items() if values}))
-    lines += (
-        [f"In {result['summary']}", *result["verdicts"]]
-        if result["verdicts"]
-        else [f"No problems detected in {result['summary']}"]
-    )
+    lines.append(f"{'In' if result['verdicts'] else 'No problems detected in'} {result['summary']}")
+    lines += result["verdicts"]
     files = sorted(path.name for path in args.run.iterdir() if path.is_file())
     lines.append(f"{args.run}/: " + ", ".join(files))
     out("\n".join(lines))

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from nn.data.columns import KINDS
 from nn.data.notation import MISSING, parse_number
@@ -14,6 +14,8 @@ from nn.layers import activation
 from nn.show.playground import DATA_SETS
 from nn.training.solvers import SCHEDULES, SOLVERS
 from nn.validation import checked_integer, similar
+
+Add: TypeAlias = Callable[..., Any]  # the `add_argument` of a parser
 
 NO_ACTIVATION = ("GLU", "SwiGLU", "Threshold")  # halve the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
@@ -98,10 +100,10 @@ def arguments() -> argparse.ArgumentParser:
     adders = {"train": _train, "predict": _predict, "report": _report, "explain": _explain, "sweep": _sweep,
               "play": _play}  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(adders)}}}")
-    for name, add in adders.items():
-        text = inspect.getdoc(add) or ""
+    for name, adder in adders.items():
+        text = inspect.getdoc(adder) or ""
         summary = text.split(".")[0] + "."
-        add(commands.add_parser(name, help=summary, description=text, formatter_class=Formatter))
+        adder(commands.add_parser(name, help=summary, description=text, formatter_class=Formatter).add_argument)
     return parser
 
 
@@ -115,19 +117,18 @@ class _Parser(argparse.ArgumentParser):
 def train_parser() -> argparse.ArgumentParser:
     """Return the parser of `train` alone."""
     parser = _Parser(add_help=False)
-    _train(parser)
+    _train(parser.add_argument)
     return parser
 
 
-def _reading(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _reading(add: Add) -> None:
     add("--delimiter", help="the character between cells; default: detected")
     add("--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns; default: "
         "detected")  # fmt: skip
     add("--encoding", help="the text encoding; default: UTF-8, UTF-16 or Windows-1252, detected")
 
 
-def _train(parser: argparse.ArgumentParser) -> None:
+def _train(add: Add) -> None:
     """Train on a CSV table of numeric columns, dates and words, with or without missing values.
 
     The target column determines the task: classification for words or a few integers, else regression.  Rows without a
@@ -135,7 +136,6 @@ def _train(parser: argparse.ArgumentParser) -> None:
     up to ten different words become one 0/1 column each and more of them learned vectors, and dates become their
     parts.  One line per column says how it was understood; --columns prints these lines and ends.
     """
-    add = parser.add_argument
     add("table", help="the table: CSV with , ; tab | or space between cells, also .gz; - reads standard input")
     add("--target", help="the column to predict, by name or position; default: the last")
     add("--task", choices=("auto", "classification", "regression"), default="auto", help="the task")
@@ -147,7 +147,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="words for a missing value besides the empty cell; default: "
         + ", ".join(filter(None, MISSING)))  # fmt: skip
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
-    _reading(parser)
+    _reading(add)
     add("--hidden", type=widths, default="64,64", metavar="N,N", help="widths of hidden layers; empty: a linear model")
     several = "such as {}; the name help lists all"
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
@@ -171,11 +171,10 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "on another part of the rows, and use their mean")  # fmt: skip
     add("--refit", action="store_true", help="train again on training and validation rows, for the best number of "
         "epochs")  # fmt: skip
-    _limits(parser)
+    _limits(add)
 
 
-def _limits(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _limits(add: Add) -> None:
     add("--clip", type=real(), help="upper bound of the gradient norm")
     add("--patience", type=integer(0), help="stop after this many epochs without improvement")
     add("--validation", type=real(high=1), default=0.15, help="fraction of the rows for choosing the best epoch")
@@ -188,35 +187,33 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the result as JSON")
 
 
-def _predict(parser: argparse.ArgumentParser) -> None:
+def _predict(add: Add) -> None:
     """Predict the rows of a table."""
-    add = parser.add_argument
     add("run", type=Path, help="the folder that train wrote")
     add("table", help="rows to predict, whose columns are matched by name; - reads standard input")
     add("-o", "--output", type=Path, help="output file; default: standard output")
     add("--keep", action="append", default=[], metavar="COLUMN", help="a column to copy to the output; repeatable")
     add("--json", action="store_true", help="write a line of JSON per row instead of CSV")
-    _reading(parser)
+    _reading(add)
 
 
-def _explain(parser: argparse.ArgumentParser) -> None:
+def _explain(add: Add) -> None:
     """Explain the prediction of a row."""
-    add = parser.add_argument
     add("run", type=Path, help="the folder that train wrote")
     add("table", help="the table of the row; - reads standard input")
     add("--row", type=integer(1), default=1, help="the number of the row")
     add("--steps", action="store_true", help="print the chain rule through the network, step by step")
     add("--json", action="store_true", help="print the contributions as JSON")
-    _reading(parser)
+    _reading(add)
 
 
-def _report(parser: argparse.ArgumentParser) -> None:
+def _report(add: Add) -> None:
     """Report on a run."""
-    parser.add_argument("run", type=Path, help="the folder that train wrote")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add("run", type=Path, help="the folder that train wrote")
+    add("--json", action="store_true", help="print it as JSON")
 
 
-def _sweep(parser: argparse.ArgumentParser) -> None:
+def _sweep(add: Add) -> None:
     """Train on one table with many settings, several at once, and compare the results.
 
     The configuration is a JSON file.  Settings are the long options of train without dashes in front:
@@ -238,7 +235,6 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
 
     Exit status: 0, 1 if a trial failed, 2 for an invalid option or configuration, 130 after Ctrl-C.
     """
-    add = parser.add_argument
     add("config", type=Path, help="the configuration, a JSON file")
     add("--workers", type=integer(1), help="concurrent trainings, each with one BLAS thread; default: one per core")
     add("--seed", type=integer(0), default=0, help="seed of random settings, and the first of the trials' seeds")
@@ -248,9 +244,8 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the result as JSON")
 
 
-def _play(parser: argparse.ArgumentParser) -> None:
+def _play(add: Add) -> None:
     """Write a page that trains a network."""
-    add = parser.add_argument
     add("data", nargs="?", default="moons", help=f"one of {', '.join(DATA_SETS)}; or a table as for train")
     add("--target", help="the column of the table to predict; default: the last")
     add("-o", "--out", "--output", type=Path, default=Path("playground.html"), metavar="FILE", help="the page")

@@ -1,8 +1,12 @@
-"""``python -m nn train``: train a model on a table, and write its curves, report, log and graph."""
+"""``python -m nn train``: train a model on a table, and write its curves, report, log and graph.
+
+``python -m nn play`` writes a page that trains a network on the same data in the browser.
+"""
 
 import argparse
 import contextlib
 import time
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from nn.data import train_test_split
 from nn.data.cells import Cells, read_cells
 from nn.data.columns import Column, TableEncoder, encode_target, infer_columns
 from nn.module import Module
+from nn.show.playground import DATA_SETS, play as create
 from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit
 from nn.training.estimators.validation import checked_weights, class_weights
@@ -24,10 +29,12 @@ from nn.training.solvers import EMA, Ensemble, objective, recipe, scheduled, sol
 from nn.typing import Array, Print, Settings
 
 from .folder import Trained, as_json, built, diverged
+from .options import train_parser
 from .page import Assessment, shortened, write_page
 from .resuming import Recipe, locked
 
 MIN_ROWS = 8
+MOST_VALUES = 10_000  # of the training rows of a table on a page
 
 
 class Run:
@@ -112,9 +119,7 @@ class Run:
         self.target: Any = chosen[0]
         self.loss: Any = chosen[1]
         self.metrics: dict[str, Any] = chosen[2]
-        settings = {
-            key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
-        }
+        settings = {k: v for k, v in vars(args).items() if isinstance(v, str | int | float | list | dict)}
         self.settings: Settings = recipe(args.optimizer, len(train))._asdict() | settings | {"header": self.header}
         model = built(self.encoder, labels, self.settings)
         self.trained: Trained = Trained(model, self.encoder, self.name, labels, (shift, factor), self.settings)
@@ -289,3 +294,36 @@ def train(args: argparse.Namespace, out: Print) -> int:
         if history.interrupted:
             out("to continue, repeat the command with --resume")
     return 130 if history.interrupted else 1 if diverged(result) else 0
+
+
+def play(args: argparse.Namespace, out: Print) -> int:
+    """Write the page of a network that is trained in the browser; return the exit status."""
+    if args.data in DATA_SETS:
+        page = create(None, args.data, path=args.out)
+    else:
+        if args.data != "-" and not Path(args.data).exists():
+            raise ValueError(f"the CSV file does not exist: {args.data}; the data sets are {', '.join(DATA_SETS)}")
+        data, validation = tables(args, out)
+        page = create(None, data, validation=validation, path=args.out)
+    out(f"{args.out}: {page.content.removeprefix('a ')}, {len(page.html.encode('utf-8')) // 1000} KB")
+    if args.open:
+        webbrowser.open(args.out.resolve().as_uri())
+    return 0
+
+
+def tables(args: argparse.Namespace, out: Print) -> Any:
+    """Return the rows of a table for training and for validation, encoded and scaled as `train` does it."""
+    given = [args.data, *(["--target", args.target] if args.target is not None else [])]
+    run = Run(train_parser().parse_args(given), out)
+    run.read()
+    run.prepare()
+
+    def rounded(name: str, share: int) -> tuple[Array, Array]:
+        rows = run.rows[name]
+        most = max(MOST_VALUES // share // run.X.shape[1], 1)
+        if most < len(rows):
+            out(f"{name}: the first {most} of {len(rows)} rows")
+        rows = rows[:most]
+        return run.scaled[rows].round(3), run.y[rows] if run.classes else run.target[rows].round(4)
+
+    return rounded("train", 1), rounded("check", 4)

@@ -18,10 +18,9 @@ Examples
 from .binary_readers import read_idx, read_mnist
 from .csv_files import Table, csv_to_npy, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
-from .loader import DataLoader
+from .loader import BlockSampler, DataLoader, RandomSampler, SequentialSampler, WeightedRandomSampler
 from .mapped import MappedDataset
 from .prepare import RobustScaler, Standardizer, one_hot, random_split, standardize, train_test_split
-from .sampler import BlockSampler, RandomSampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
     "BlockSampler", "DataLoader", "Dataset", "MappedDataset", "RandomSampler",

@@ -106,14 +106,13 @@ class Column:
 
         Floats are values that were parsed before, unless the column contains words.
         """
-        values = None
-        if self.kind != "words" and (isinstance(cells, np.ndarray) or (self.notation == "." and not self.unit)):
-            values = plain_numbers(cells)
-        if values is None:
-            read, texts = self.reader(), texts_of(cells)
-            found = {cell: read(cell) for cell in set(texts)}
-            values = _finite(np.array([found[cell] for cell in texts], float))
-        return values
+        plain = self.kind != "words" and (isinstance(cells, np.ndarray) or (self.notation == "." and not self.unit))
+        values = plain_numbers(cells) if plain else None
+        if values is not None:
+            return values
+        read, texts = self.reader(), texts_of(cells)
+        found = {cell: read(cell) for cell in set(texts)}
+        return _finite(np.array([found[cell] for cell in texts], float))
 
     def fit(self, cells: Contents) -> None:
         """Determine the statistics of the encoding from the training rows."""

@@ -115,7 +115,7 @@ def read_csv(
         path, target, columns=columns, classes=classes, header=header, skip_lines=skip_lines, delimiter=delimiter,
         missing=missing, fill=fill, dtype=dtype, encoding=encoding,
     )  # fmt: skip
-    return reader.table(list(reader.parts(reader.rows())))
+    return reader.table(list(reader.parts()))
 
 
 def read_csv_chunks(
@@ -150,7 +150,7 @@ def read_csv_chunks(
     reader = CSVReader(path, target, **options)
     if reader.classes is True:
         raise ValueError("in chunks, classes must be given, as in classes=['a', 'b']: later rows are unknown")
-    parts = reader.parts(reader.rows(), checked_integer("read_csv_chunks", "rows", rows, 1))
+    parts = reader.parts(checked_integer("read_csv_chunks", "rows", rows, 1))
     return (reader.table([part]) for part in parts)
 
 
@@ -268,20 +268,15 @@ class CSVReader:
             lines = itertools.islice(file, self.skip_lines, None)
             yield from split_lines(lines, self.name, self.delimiter, above=self.skip_lines)
 
-    def rows(self) -> Iterator[Line]:
-        """Iterate over the lines below the header; raise ValueError if there are none."""
+    def parts(self, size: int = ROWS) -> Iterator[Part]:
+        """Iterate over the features and targets of so many rows at a time; raise ValueError if there are no rows."""
         lines = self.lines()
         last = next(lines)[0] if self.header else 0
         first = next(lines, None)
         if first is None:
             raise ValueError(f"{self.name}: the file has no rows after line {last}")
-        return itertools.chain([first], lines)
-
-    def parts(self, rows: Iterable[Line], size: int = ROWS) -> Iterator[Part]:
-        """Iterate over the features and targets of so many rows at a time."""
-        rows = iter(rows)
-        while chunk := list(itertools.islice(rows, size)):
-            yield self.part(chunk)
+        rows = itertools.chain([first], lines)
+        return map(self.part, iter(lambda: list(itertools.islice(rows, size)), []))
 
     def part(self, rows: Sequence[Line]) -> Part:
         """Return the features and the targets of lines: an array, with classes the labels, or None."""

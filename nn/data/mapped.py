@@ -182,7 +182,9 @@ class _Part:
         if self.path.stat().st_size < self.end:  # reading a mapping beyond the end would end the process
             raise ValueError(f"{self.path} was truncated after it was opened")
         if self.rows is not None:
-            return _taken(self.rows, rows)
+            # `take` is faster for rows of several values, but copies a whole array that is not aligned
+            plain = self.rows.ndim > 1 and self.rows.flags.aligned and self.dtype.isnative
+            return self.rows.take(rows, 0) if plain else self.rows[rows]
         as_rows(rows, (self.end - self.begin) // self.row_bytes, "MappedDataset")
         out = np.empty((len(rows), *self.shape), self.dtype)
         whole: Any = out.view(np.uint8).reshape(-1)
@@ -193,13 +195,6 @@ class _Part:
                 file.seek(self.begin + int(rows[first]) * size)
                 file.readinto(whole[first * size : last * size])
         return out
-
-
-def _taken(array: Array, rows: Array) -> Array:
-    # `take` is faster for rows of several values, but copies a whole array that is not aligned
-    plain = array.ndim > 1 and array.flags.aligned and array.dtype.isnative
-    taken: Array = array.take(rows, 0) if plain else array[rows]
-    return taken
 
 
 def _fits(size: int) -> bool:

@@ -48,12 +48,8 @@ def random_split(dataset: Dataset, lengths: Sequence[float], rng: Rng = None) ->
     """
     given, total = np.asarray(lengths), len(dataset)
     ends = np.cumsum(given) * (total if given.dtype.kind == "f" else 1)
-    if (
-        given.ndim != 1
-        or not len(given)
-        or not (given >= 0).all()
-        or not np.isclose(ends[-1], total, rtol=1e-9, atol=0)
-    ):
+    counts = given.ndim == 1 and len(given) > 0 and (given >= 0).all()
+    if not counts or not np.isclose(ends[-1], total, rtol=1e-9, atol=0):
         raise ValueError(f"lengths must be counts that add up to {total} or fractions that add up to 1, not {lengths}")
     order = as_generator(rng).permutation(total)
     return [Subset(dataset, rows) for rows in np.split(order, np.rint(ends[:-1]).astype(int))]

@@ -22,15 +22,6 @@ OPSET, IR_VERSION = 18, 8  # of 2023, supported by all current runtimes
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
 
 
-def _library() -> Any:
-    try:
-        import onnx
-        import onnx.reference
-    except ImportError:
-        raise ImportError("ONNX files need the package onnx: pip install 'chainrule[io]'") from None
-    return onnx
-
-
 def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
     """Write a model in evaluation mode as an ONNX file.
 
@@ -74,7 +65,11 @@ def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
     >>> len(proto.graph.node) > 0
     True
     """
-    onnx = _library()
+    try:
+        import onnx
+        import onnx.reference
+    except ImportError:
+        raise ImportError("ONNX files need the package onnx: pip install 'chainrule[io]'") from None
     inputs = [_example(x) for x in examples]
     if not inputs:
         raise ValueError("give one example for each argument of forward: export_onnx(path, model, x)")
@@ -149,13 +144,6 @@ class _Tracing(Watch):
         )
 
 
-def _traced(model: Module, inputs: list[Array]) -> tuple[list[Tensor], list[Operand]]:
-    """Run the model; return its inputs and outputs as nodes."""
-    nodes = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-    with watching(_Tracing(nodes)):
-        return nodes, _called(model, nodes)
-
-
 def _called(model: Module, inputs: Sequence[Operand]) -> list[Operand]:
     made = model(*inputs)
     return list(made) if isinstance(made, (tuple, list)) else [made]
@@ -163,7 +151,9 @@ def _called(model: Module, inputs: Sequence[Operand]) -> list[Operand]:
 
 def _model(onnx: Any, model: Module, inputs: list[Array], rows: list[Any]) -> Any:
     """Return the ONNX model, with the first lengths of inputs and outputs in `rows` if they are open."""
-    nodes, outputs = _traced(model, inputs)
+    nodes = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+    with watching(_Tracing(nodes)):
+        outputs = _called(model, nodes)
     builder = Builder(onnx, model)
     several = len(nodes) > 1
     for i, node in enumerate(nodes):
@@ -379,12 +369,10 @@ def _getitem(b: Builder, node: Node) -> str:
     chosen = [axis for axis, p in enumerate(old) if not isinstance(p, slice)]
     # NumPy: index arrays side by side leave their axes in place, separated ones leave them in front
     places = [i for i, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
-    apart = bool(places) and places[-1] - places[0] >= len(places)
     left = len(np.broadcast_shapes(*[_shape(old[axis]) for axis in chosen]))  # axes that all of them leave together
-    apart = apart and left > 0
-    name = _take(
-        b, name, len(old), [(axis, old[axis]) for axis in chosen], left, 0 if apart else min(chosen, default=0)
-    )
+    apart = left > 0 and places[-1] - places[0] >= len(places)
+    place = 0 if apart else min(chosen, default=0)
+    name = _take(b, name, len(old), [(axis, old[axis]) for axis in chosen], left, place)
     if len(old) == len(parts):
         return name
     lengths = [1 if p is None or isinstance(p, slice) else 0 for p in parts]
@@ -462,11 +450,9 @@ class Builder:
         array = np.asarray(array)
         key = name or (array.dtype.str, array.shape, array.tobytes())
         if key not in self.shared:
-            self.shared[key] = name or f"constant_{len(self.constants)}"
-            tensor = self.numpy_helper.from_array(
-                array.astype(array.dtype.newbyteorder("="), order="C"), self.shared[key]
-            )
-            self.constants[self.shared[key]] = tensor
+            name = self.shared[key] = name or f"constant_{len(self.constants)}"
+            native = array.astype(array.dtype.newbyteorder("="), order="C")
+            self.constants[name] = self.numpy_helper.from_array(native, name)
         return self.shared[key]
 
     def integers(self, *numbers: int) -> str:
@@ -478,19 +464,15 @@ class Builder:
         if not isinstance(thing, Node):
             return self.constant(np.asarray(thing, dtype), "" if dtype else self.names.get(id(thing), ""))
         if thing not in self.known:
-            self.walk(thing)
+            for node in topological_order(thing):  # arguments first
+                if node not in self.known:
+                    self.known[node] = self.translated(node)
         name, has = self.known[thing], _dtype(thing)
         return name if dtype is None or has == dtype else self.cast(name, dtype)
 
     def cast(self, name: str, dtype: DType) -> str:
         """Return the name of a value cast to another dtype."""
         return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
-
-    def walk(self, root: Node) -> None:
-        """Translate all nodes that a node depends on, arguments first."""
-        for node in topological_order(root):
-            if node not in self.known:
-                self.known[node] = self.translated(node)
 
     def translated(self, node: Node) -> str:
         """Return the name of the value of one node, whose arguments are translated."""

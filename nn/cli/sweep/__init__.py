@@ -222,7 +222,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 
 def sweep(args: argparse.Namespace, out: Print) -> int:
     """Run the command; return its exit status: 1 if a trial failed, 130 after Ctrl-C."""
-    log = _ignore if args.json or args.quiet else out
+    log: Print = (lambda text: None) if args.json or args.quiet else out
     plan = read_sweep(args.config, args.seed)
     metric = _metric(plan)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -253,14 +253,11 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
         return _report(args, plan, records, metric, interrupted, out)
 
 
-def _ignore(text: str) -> None:
-    """Print nothing."""
-
-
 def _metric(plan: Sweep) -> str:
     """Return the metric to compare; reads the table as the first trial does, to report its faults at once."""
     table, *words = plan.trials[0].words
-    run = Run(train_parser().parse_args([table, *(w for w in words if w.startswith(TABLE_OPTIONS))]), _ignore)
+    words = [table, *(word for word in words if word.startswith(TABLE_OPTIONS))]
+    run = Run(train_parser().parse_args(words), lambda text: None)
     run.read()
     names = METRICS["regression" if run.classes is None else "classification"]
     if plan.metric is not None and plan.metric not in names:

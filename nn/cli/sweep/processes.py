@@ -154,11 +154,10 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
     except (Exception, SystemExit) as error:  # any error ends one trial only
         for path in Path(folder).glob("checkpoint*.npz"):  # do not resume from a faulty state
             path.unlink(missing_ok=True)
-        lines = traceback.format_exception(error)
         found = {
             "status": "failed",
             "error": " ".join("".join(traceback.format_exception_only(error)).split()),
-            "traceback": "".join(lines).splitlines()[-LINES_OF_TRACEBACK:],
+            "traceback": "".join(traceback.format_exception(error)).splitlines()[-LINES_OF_TRACEBACK:],
         }
     return found | {"seconds": round(time.perf_counter() - begin, 3)}
 
