@@ -58,12 +58,10 @@ class Watch:
         """Handle a change of the gradients of leaves."""
 
     def callback(self, function: Function, args: tuple[Tree, ...]) -> Tree:
-        """Implement `callback`."""
+        """Implement `callback`; and `guard`, unless a subclass defines it."""
         return function(*map(raw_data, args))
 
-    def guard(self, function: Function, args: tuple[Tree, ...]) -> Tree:
-        """Implement `guard`."""
-        return function(*map(raw_data, args))
+    guard = callback
 
     def observe(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Implement `observe`."""

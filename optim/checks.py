@@ -1,9 +1,8 @@
 """Validation of what an optimizer is given: parameters, groups and state dictionaries."""
 
-import contextlib
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,7 +128,16 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:
         options["param_names"], members = [name for name, _ in members], [p for _, p in members]
     owners = {id(p): i for i, other in enumerate(optimizer.param_groups) for p in other["params"]}
     for i, p in enumerate(members):
-        _check_member(owner, p, i)
+        if not is_parameter(p):
+            cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
+            raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
+        if (op := getattr(p, "op", None)) is not None:
+            raise ValueError(
+                f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(op, 'name', op)}, so an update "
+                "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
+            )
+        if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
+            raise TypeError(f"{owner}: {label(p, i)} has dtype {p.data.dtype}; parameters must be floating-point")
         if id(p) in owners:
             raise ValueError(f"{owner}: {label(p, i)} is in group {owners[id(p)]} already; list it once")
         owners[id(p)] = place
@@ -148,25 +156,10 @@ def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> Gro
     return {**optimizer.checked_options(own, owner), **beside}
 
 
-def _check_member(owner: str, p: Any, i: int) -> None:
-    """Raise an error unless a parameter is a float leaf."""
-    if not is_parameter(p):
-        cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
-        raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
-    if (op := getattr(p, "op", None)) is not None:
-        raise ValueError(
-            f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(op, 'name', op)}, so an update "
-            "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
-        )
-    if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
-        raise TypeError(f"{owner}: {label(p, i)} has dtype {p.data.dtype}; parameters must be floating-point")
-
-
-@contextlib.contextmanager
-def value_errors() -> Iterator[None]:
-    """Turn a TypeError into a ValueError, since the contents of a state dictionary are data and not arguments."""
+def loaded_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> Group:
+    """Return the checked options in a state dictionary, whose wrong types are ValueErrors: they are not arguments."""
     try:
-        yield
+        return checked_options(optimizer, given, owner)
     except TypeError as error:
         raise ValueError(str(error)) from error
 
@@ -199,9 +192,7 @@ def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[G
             raise ValueError(f"{where} has {len(given['params'])} parameters, this {kind} has {len(here)}")
         options = {name: value for name, value in given.items() if name != "params"}
         require_keys(options, f"{kind}, group {i}", *optimizer.defaults, *optimizer.shared)
-        with value_errors():
-            options = checked_options(optimizer, options, where)
-        groups.append({"params": here, **options})
+        groups.append({"params": here, **loaded_options(optimizer, options, where)})
         optimizer.check_group(groups[-1])
         for place, p in zip(given["params"], here, strict=True):
             state = found["state"].get(place, found["state"].get(str(place), {"step": 0}))

@@ -114,11 +114,12 @@ class FlatParams:
         if self.current is not None and all(map(operator.is_, data, self.current.views)):
             return self.current.flat
         self.current = self.spare = None  # in-place changes of a view are tracked by its memory
-        for a, shape, name in zip(data, self.shapes, self.labels(), strict=True):
+        for p, a, shape, place in zip(self.members, data, self.shapes, self.places, strict=True):
             if a.shape != shape or a.dtype != self.dtype:
                 raise ValueError(
-                    f"{name} was {shape} {self.dtype} when the optimizer was made and is {a.shape} {a.dtype} now, "
-                    "because its data were replaced by others of another shape or dtype: make a new optimizer"
+                    f"{label(p, place)} was {shape} {self.dtype} when the optimizer was made and is {a.shape} "
+                    f"{a.dtype} now, because its data were replaced by others of another shape or dtype: make a new "
+                    "optimizer"
                 )
         return np.concatenate(self.transposed(data), axis=None)
 
@@ -136,10 +137,6 @@ class FlatParams:
             p.data = data
 
     # -- layout ------------------------------------------------------------------------------------------------------
-
-    def labels(self) -> list[str]:
-        """Return what messages call the members."""
-        return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
 
     def buffer(self) -> Buffer:
         """Return a new vector with the members' views."""

@@ -41,11 +41,9 @@ def cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
         return (low + high) / 2
     d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.t - b.t)
     square = d1**2 - a.slope * b.slope
-    if not square >= 0:
-        return (low + high) / 2
-    d2 = math.sqrt(square)
+    d2 = math.sqrt(square) if square >= 0 else math.nan
     width = b.slope - a.slope + 2 * d2
-    if width == 0:
+    if math.isnan(width) or width == 0:
         return (low + high) / 2
     return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / width), low), high)
 
@@ -534,10 +532,8 @@ class HessianDiagonal(Optimizer, needs_closure=True, needs_product="hessian"):
     gaussian: ClassVar[bool] = False
     """True if the elements of z are normally distributed; otherwise they are 1 or -1."""
 
-    def __init__(self, params: Params, *args: object, **options: object) -> None:
-        super().__init__(params, *args, **options)
-        # The parameters whose estimate for the next step is nonfinite and not stored; None without an estimate.
-        self._refused: list[str] | None = None
+    # The parameters whose estimate for the next step is nonfinite and not stored; None without an estimate.
+    _refused: list[str] | None = None
 
     def estimate(self, product: Callable[[list[Data]], list[Data]]) -> None:
         """Renew the estimate if the next step needs it; then call `step` without a closure.

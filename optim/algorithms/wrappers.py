@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.checks import checked_array, nonfinite, require_closure, require_keys, value_errors
+from optim.checks import checked_array, loaded_options, nonfinite, require_closure, require_keys
 from optim.flat_params import label, like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
@@ -72,8 +72,7 @@ class Wrapper(Optimizer):
         """Restore a copy of a `state_dict`, atomically."""
         owner = type(self).__name__
         require_keys(state_dict, owner, "optimizer", "step_count", "inner", *self.options)
-        with value_errors():
-            own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
+        own = loaded_options(self, {name: state_dict[name] for name in self.options}, owner)
         self.inner.load_state_dict(state_dict["inner"])
         self.step_count = int(state_dict["step_count"])
         vars(self).update(own)

@@ -52,17 +52,6 @@ class Rates:
         self.param_groups: list[Group] = [{"lr": lr, "momentum": 0.0} for lr in lrs]
 
 
-def groups_of(optimizer: object) -> list[Group]:
-    """Return the parameter groups of `optimizer`; raise TypeError if it has none."""
-    groups = getattr(optimizer, "param_groups", None)
-    if not isinstance(groups, list) or not all(isinstance(group, dict) and "lr" in group for group in groups):
-        raise TypeError(
-            f"a schedule needs an optimizer with param_groups, got {type(optimizer).__name__}; "
-            "write for example StepLR(SGD(model.parameters(), lr=0.1), step_size=30)"
-        )
-    return groups
-
-
 def checked_metric(metric: float | None) -> float:
     """Return a metric as a float."""
     if metric is None:
@@ -136,7 +125,12 @@ class LRScheduler(Options):
     _schedulers: Sequence[Any] = ()
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
-        groups = groups_of(optimizer)
+        groups = getattr(optimizer, "param_groups", None)
+        if not isinstance(groups, list) or not all(isinstance(group, dict) and "lr" in group for group in groups):
+            raise TypeError(
+                f"a schedule needs an optimizer with param_groups, got {type(optimizer).__name__}; "
+                "write for example StepLR(SGD(model.parameters(), lr=0.1), step_size=30)"
+            )
         found = self.collect(args, options)
         last_epoch: int = found.pop("last_epoch", -1)
         vars(self).update(found, optimizer=optimizer)

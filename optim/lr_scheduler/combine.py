@@ -1,7 +1,7 @@
 """Combinations of schedules."""
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from optim.options import Count, checked
 
@@ -21,6 +21,7 @@ class Combined(LRScheduler):
     """Base class of schedules that consist of other schedules."""
 
     _schedulers: list[LRScheduler]
+    _starting: ClassVar[slice] = slice(None)  # the parts that are in effect at step 0
 
     def __init__(self, optimizer: HasGroups | None, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
@@ -56,18 +57,13 @@ class Combined(LRScheduler):
         self._check_order()
         self._advance(metrics)
 
-    @property
-    def _starting(self) -> list[LRScheduler]:
-        """The parts that are in effect at step 0."""
-        return self._schedulers
-
     def _begin(self) -> None:
-        for schedule in self._starting:
+        for schedule in self._schedulers[self._starting]:
             schedule._begin()
         self._record(0)
 
     def _restart(self) -> None:
-        first, *others = self._starting
+        first, *others = self._schedulers[self._starting]
         first._restart()
         for schedule in others:
             schedule._begin()
@@ -141,6 +137,8 @@ class SequentialLR(Combined):
     [0.4, 0.4, 0.8, 0.4, 0.2]
     """
 
+    _starting = slice(1)
+
     def __init__(self, optimizer: HasGroups, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         super().__init__(optimizer, schedulers)
         self.milestones: list[int] = checked("SequentialLR", "milestones", milestones, list[Count])
@@ -152,10 +150,6 @@ class SequentialLR(Combined):
         for group, rate in zip(optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = rate
         self._begin()
-
-    @property
-    def _starting(self) -> list[LRScheduler]:
-        return self._schedulers[:1]
 
     def _advance(self, metrics: float | None = None) -> None:
         t = self.last_epoch + 1
