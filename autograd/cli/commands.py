@@ -31,7 +31,7 @@ from autograd.explaining.typeset import cut, format_number, visible, width
 from autograd.files import write_atomically
 from autograd.graph import topological_order
 from autograd.tape import native
-from autograd.typing import Json, Operand
+from autograd.typing import Json
 
 from .parsing import ExpressionError, Formula, UsageError, functions, parse, read_formula
 
@@ -222,11 +222,8 @@ def check_command(formula: Formula, options: argparse.Namespace) -> int:
 
 def check_variable(formula: Formula, name: str) -> dict[str, Any]:
     """Compare the derivative by one variable with finite differences."""
-
-    def f(x: Operand) -> Operand:
-        return parse(formula.text, formula.variables | {name: x})
-
-    report = gradcheck(f, formula.variables[name], raise_exception=False)
+    values = formula.variables
+    report = gradcheck(lambda x: parse(formula.text, values | {name: x}), values[name], raise_exception=False)
     compared = {key: getattr(report.worst, key) for key in ("analytic", "numeric", "error")}
     return {"variable": name, "agrees": bool(report)} | compared | {"cause": report.cause}
 

@@ -355,7 +355,11 @@ def draw(
         style.grads = {}
     style.gradients &= style.grads is not None or any(map(computed, graph.nodes))
     style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(graph, style)
-    style.highlighted = on_paths(graph, path, recorder)
+    starts = [] if path is None else [path] if isinstance(path, Node) else list(path)
+    starts = [copy for node in starts for copy in recorder.stands_for.get(id(node), (node,))]
+    if any(id(node) not in graph.position for node in starts):
+        raise ValueError("the result does not depend on a node of path=; give leaves or other nodes of its graph")
+    style.highlighted = {graph.position[id(node)] for node in between(graph.nodes, starts)}
     style.inputs = {id(node) for node in recorder.inputs}
     large = limit is not None and len(graph.nodes) > limit
     crowded = zoom == "scalars" and limit is not None and len(graph.nodes) > CROWDED
@@ -393,15 +397,6 @@ def opened(recorder: Recorder, zoom: str | None, expand: int | str | Sequence[st
         return inner | outer
     patterns = [expand] if isinstance(expand, str) else expand or ()
     return outer | {group for group in inner if any(fnmatch.fnmatchcase(group.path, part) for part in patterns)}
-
-
-def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Recorder) -> set[int]:
-    """Return the positions of the nodes on the paths to highlight."""
-    starts = [] if path is None else [path] if isinstance(path, Node) else list(path)
-    starts = [copy for node in starts for copy in recorder.stands_for.get(id(node), (node,))]
-    if any(id(node) not in graph.position for node in starts):
-        raise ValueError("the result does not depend on a node of path=; give leaves or other nodes of its graph")
-    return {graph.position[id(node)] for node in between(graph.nodes, starts)}
 
 
 def left_out(folding: Folding, shown: set[int], silent: bool) -> str:

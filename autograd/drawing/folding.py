@@ -460,7 +460,9 @@ class Levels:
             shape = getattr(node._value, "shape", None)
             exactly = node.op is not None and node.op.symbol == "**"  # a square is not a cube
             others = [a for a in self.folding.graph.args[element] if not isinstance(a, Node)]
-            constants = [str(a) if exactly else constant_kind(a) for a in others]
+            # Numbers may differ: they may be the data of a loop.
+            fixed = (str, slice, tuple, type(None), type(...))
+            constants: list[Any] = [str(a) if exactly or isinstance(a, fixed) else type(a) for a in others]
             params = str(node.params) if node.params else ""
             key = (node.op and node.op.name, node.requires_grad, shape, wires, params, *constants)
         return self._signatures.setdefault(key, len(self._signatures))
@@ -470,11 +472,6 @@ class Levels:
         if isinstance(element, int):
             return [element]
         return [k for part in self.elements[element] for k in self.members(part)]
-
-
-def constant_kind(constant: object) -> str | type:
-    """Return the part of a constant that must be equal in repetitions: not a number, which may be data of a loop."""
-    return str(constant) if isinstance(constant, (str, slice, tuple, type(None), type(...))) else type(constant)
 
 
 def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:

@@ -149,15 +149,12 @@ class Walkthrough(RecordedPass):
                 operation = equation(self.names.term(last), last_operation(last, self.names))
                 note = shape_note(last)
                 blocks.append(Paragraph("Through ", operation, f"   [{note}]" if note else ""))
-            blocks.append(Equations([self.step_line(step)]))
+            sides = list(self.contribution(step))
+            if not step.first:
+                sides = [Term("+", (named("value so far"), sides[0]))]
+            line = Line(self.derivative(step.argument), *sides, number(step.total), note=self.remark(step))
+            blocks.append(Equations([line]))
         return [*blocks, *self.remainder(self.steps, "steps")]
-
-    def step_line(self, step: Step) -> Line:
-        """Return one contribution to a gradient as an equation."""
-        sides = list(self.contribution(step))
-        if not step.first:
-            sides = [Term("+", (named("value so far"), sides[0]))]
-        return Line(self.derivative(step.argument), *sides, number(step.total), note=self.remark(step))
 
     def remark(self, step: Step) -> str:
         """Return the shape of a gradient, or that it is summed."""

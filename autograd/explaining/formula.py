@@ -126,7 +126,13 @@ def operation_term(op: Primitive, args: Sequence[Operand], params: Params, opera
     reverses = op.name == "transpose" and params.get("axes") is None and len(shape_of(args[0]) or ()) <= 2
     if reverses or (op.name == "swapaxes" and {params["axis1"], params["axis2"]} == {-1, -2}):
         return Term("transpose", (operands[0],))
-    return called(display_name(op), *operands, *parameter_terms(op, params))
+    _, defaults = operands_and_options(op)
+    shown = []  # parameters that differ from their defaults and change the mathematics
+    for key, value in params.items():
+        default = defaults.get(key, inspect.Parameter.empty)
+        if key not in HIDDEN and value is not None and not (type(value) is type(default) and value == default):
+            shown.append(Term("raw", (str(value) if key == "shape" else f"{key}={format_constant(value)}",)))
+    return called(display_name(op), *operands, *shown)
 
 
 def index_text(part: object, written: Term) -> str:
@@ -139,17 +145,6 @@ def operands_and_options(op: Primitive) -> tuple[list[str], dict[str, object]]:
     parameters = inspect.signature(op.forward).parameters.values()
     operands = [p.name for p in parameters if p.default is p.empty]
     return operands, {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def parameter_terms(op: Primitive, params: Params) -> list[Term]:
-    """Return the keyword parameters that differ from their defaults and change the mathematics."""
-    _, defaults = operands_and_options(op)
-    shown = []
-    for key, value in params.items():
-        default = defaults.get(key, inspect.Parameter.empty)
-        if key not in HIDDEN and value is not None and not (type(value) is type(default) and value == default):
-            shown.append(Term("raw", (str(value) if key == "shape" else f"{key}={format_constant(value)}",)))
-    return shown
 
 
 def term_of(root: Operand, known: Callable[[Node], Term | None], longest: int = LONGEST) -> Term | None:

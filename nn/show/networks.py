@@ -222,8 +222,12 @@ def columns_of(model: Module, x: Operand) -> list[Column]:
     if x is None:
         outputs = [None] * (len(layers) + 1)
     else:
+        array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
+        array = array[0] if array.ndim == 2 and len(array) == 1 else array
+        if array.shape != (layers[0].in_features,):
+            raise ValueError(f"draw_neurons takes one example of shape ({layers[0].in_features},), got {array.shape}")
         with ag.no_grad():
-            result = model(example(x, layers[0].in_features)[None])
+            result = model(array[None])
         outputs.append(np.ravel(result.data))
         if len(outputs) != len(layers) + 1:
             raise ValueError("draw_neurons: the layers are not called one after the other; use draw(model, x)")
@@ -232,15 +236,6 @@ def columns_of(model: Module, x: Operand) -> list[Column]:
         bias = None if layer.bias is None else layer.bias.data
         columns.append(Column(title, layer.out_features, output, layer.weight.data, bias))
     return columns
-
-
-def example(x: Operand, width: int) -> Array:
-    """Return one example as an array, or raise ValueError."""
-    array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
-    array = array[0] if array.ndim == 2 and len(array) == 1 else array
-    if array.shape != (width,):
-        raise ValueError(f"draw_neurons takes one example of shape ({width},), got {array.shape}")
-    return array
 
 
 def add_neurons(picture: Any, column: Column, limit: int) -> dict[int, str]:

@@ -120,8 +120,10 @@ def play(
     sizes = chain["sizes"]
     if (sizes[0], sizes[-1]) != (width, outputs):
         raise ValueError(f"the data need {width} inputs and {outputs} outputs, got {sizes[0]} and {sizes[-1]}")
+    z, t = Value(0.5, name="z"), Value(1.0, name="t")
+    losses = {name: {"targets": kind, **ag.page_graph(loss(z, t))} for name, (kind, loss) in LOSSES.items()}
     exported: dict[str, Any] = {
-        "sets": sets, "first": first, "model": chain, "activations": activations, "losses": exported_losses(),
+        "sets": sets, "first": first, "model": chain, "activations": activations, "losses": losses,
         "optimizers": {name: exported_rule(*entry) for name, entry in OPTIMIZERS.items()},
         "schedules": {name: [factor(t) for t in range(STEPS + 1)] for name, factor in SCHEDULES.items()},
     }  # fmt: skip
@@ -178,12 +180,6 @@ def recorded(function: Any) -> Any:
     return None if y.op is None else ag.page_graph(composed(y))
 
 
-def exported_losses() -> Settings:
-    """Return the losses as graphs, with the kind of their targets."""
-    z, t = Value(0.5, name="z"), Value(1.0, name="t")
-    return {name: {"targets": kind, **ag.page_graph(loss(z, t))} for name, (kind, loss) in LOSSES.items()}
-
-
 def exported_rule(kind: Any, options: Settings, lr: float) -> Settings:
     """Return an optimizer as graphs of its first step, in which a state may be missing, and of all others."""
     optimizer = kind([Value(0.5)], **options)
@@ -218,8 +214,7 @@ def exported_chain(model: Module, activations: Settings) -> Settings:
     if not layers or len(kinds) > 1 or not alternating or any(list(m.parameters()) for m in between):
         raise TypeError("play needs a chain of Linear layers with one kind of activation between them, such as an MLP")
     sizes = [layers[0].in_features, *[layer.out_features for layer in layers]]
-    name = next(iter(kinds), "identity").lower()
-    name = {"leakyrelu": "leaky_relu"}.get(name, name)
+    name = next(iter(kinds), "identity").lower().replace("leakyrelu", "leaky_relu")
     if kinds:
         activations[name] = recorded(next(iter(kinds.values())))
     weights = [

@@ -102,7 +102,13 @@ def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, low
     if len(validation):
         axes.plot(epochs, validation, color=ORANGE, marker=marker, label="validation")
         if mark and np.isfinite(validation).any():
-            _mark_best(axes, epochs, validation, lower=lower)
+            at = int(np.nanargmin(validation) if lower else np.nanargmax(validation))
+            axes.plot(epochs[at], validation[at], "o", color=ORANGE, markersize=5)
+            # The label is on the side away from the curve.
+            axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], validation[at]), xytext=(0, -7 if lower else 7),
+                          fontsize=8, textcoords="offset points", ha="center", va="top" if lower else "bottom",
+                          color=ORANGE)  # fmt: skip
+            axes.margins(y=0.12)  # room for the label
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)
     values = np.concatenate([training, validation])
@@ -110,15 +116,6 @@ def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, low
     if lower and len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
     plain(axes)
-
-
-def _mark_best(axes: Axes, epochs: Array, values: Array, *, lower: bool) -> None:
-    """Mark the best value of a curve, with the label on the side away from the curve."""
-    at = int(np.nanargmin(values) if lower else np.nanargmax(values))
-    axes.plot(epochs[at], values[at], "o", color=ORANGE, markersize=5)
-    axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], values[at]), xytext=(0, -7 if lower else 7), fontsize=8,
-                  textcoords="offset points", ha="center", va="top" if lower else "bottom", color=ORANGE)  # fmt: skip
-    axes.margins(y=0.12)  # room for the label
 
 
 def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> Figure:
