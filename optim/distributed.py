@@ -346,7 +346,7 @@ class GradientSum:
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
-        self.ends: list[int] = [0, *itertools.accumulate(a.size for a in arrays)]
+        self.ends: list[int] = [*itertools.accumulate([*(a.size for a in arrays), len(arrays)])]
 
     def __call__(
         self, rows: float, beside: Sequence[float] = (), *, weigh: bool = False, divide: bool = True
@@ -384,13 +384,11 @@ class GradientSum:
         send = np.concatenate([*parts, [g is not None for g in grads], [rows, *beside]], None, dtype=self.kind)
         flat = np.empty_like(send)
         self.comm.Allreduce(send, flat)
-        end, beyond = self.ends[-1], self.ends[-1] + len(grads)
-        summed, present, (total, *others) = flat[:end], flat[end:beyond].tolist(), flat[beyond:].tolist()
-        if divide and total > 0:
-            summed /= total
-        places = itertools.starmap(slice, itertools.pairwise(self.ends))
-        for p, there, at, shape in zip(self.parameters, present, places, self.shapes, strict=True):
-            p.grad = like(summed[at].reshape(shape), p.data) if there else None
+        *sums, present, rest = np.split(flat, self.ends)
+        total, *others = rest.tolist()
+        divisor = total if divide and total > 0 else 1.0
+        for p, there, part, shape in zip(self.parameters, present, sums, self.shapes, strict=True):
+            p.grad = like(part.reshape(shape) / divisor, p.data) if there else None
         return total, others
 
 

@@ -33,23 +33,14 @@ class Wrapper(Optimizer):
                 f"{type(self).__name__} wraps an optimizer, such as {type(self).__name__}(SGD(parameters, lr=0.1)); "
                 f"got {type(inner).__name__}"
             )
-        vars(self).update(self.collect(args, options), inner=inner)
+        vars(self).update(self.collect(args, options), inner=inner, needs_product=inner.needs_product)
+        vars(self).update(needs_closure=self.needs_closure or inner.needs_closure)
         self.step_count: int = 0
 
     def __getattr__(self, name: str) -> Any:
         if name == "inner" or name.startswith("__"):  # `inner` is missing while the object is copied
             raise AttributeError(name)
         return getattr(self.inner, name)
-
-    @property
-    def needs_closure(self) -> bool:  # type: ignore[override]
-        """True if the inner optimizer needs a closure."""
-        return self.inner.needs_closure
-
-    @property
-    def needs_product(self) -> str:  # type: ignore[override]
-        """What the closure of the inner optimizer returns besides the loss."""
-        return self.inner.needs_product
 
     def add_param_group(self, group: Mapping[str, object]) -> None:
         """Add parameters with options of their own to the inner optimizer."""

@@ -913,8 +913,7 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
         lower = max(rate * self.factor, self.of_group("min_lr", i))
         return lower if rate - lower > self.eps else rate
 
-    def _advance(self, metrics: float | None = None) -> None:
-        self.step(metrics)
+    _advance = step
 
     def _rate(self, t: int, i: int, base: float) -> float:
         return base
