@@ -73,10 +73,6 @@ def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf
         hints = inner if kind is tuple else inner * len(items)
         pairs = enumerate(zip(items, hints, strict=True))
         return kind(checked(where, f"{name}[{i}]", item, h, interval) for i, (item, h) in pairs)
-    return _checked_scalar(where, name, value, hint, interval)
-
-
-def _checked_scalar(where: str, name: str, value: Any, hint: Any, interval: str) -> Any:
     if hint is bool:
         if not isinstance(value, bool):
             raise TypeError(f"{where}: {name} must be True or False, got {value!r}")

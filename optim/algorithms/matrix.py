@@ -408,19 +408,16 @@ def solved(q: Array, x: Array) -> Array:
     return x / q[:, None] if q.ndim == 1 else np.linalg.solve(q.T, x)
 
 
-def norm_bound(a: Array) -> float:
-    """Return a lower bound of the spectral norm of a symmetric matrix, by one step of the power method."""
-    x = a[np.argmax(np.sum(a * a, axis=0))] @ a
-    return float(np.linalg.norm(x @ a) / np.linalg.norm(x))
-
-
 def closer_factor(q: Array, a: Array, b: Array, lr: float) -> Array:
     """Return a factor moved so that the second moments of `a` and `b` along its axis become more similar."""
     if q.ndim == 1:
         ours, noise = np.sum(a * a, axis=1), np.sum(b * b, axis=1)
         return q - lr * (ours - noise) * q / np.max(ours + noise)  # type: ignore[no-any-return]
     ours, noise = a @ a.T, b @ b.T
-    return q - lr / norm_bound(ours + noise) * np.triu(ours - noise) @ q  # type: ignore[no-any-return]
+    total = ours + noise
+    x = total[np.argmax(np.sum(total * total, axis=0))] @ total
+    bound = float(np.linalg.norm(x @ total) / np.linalg.norm(x))  # of the norm, by one step of the power method
+    return q - lr / bound * np.triu(ours - noise) @ q  # type: ignore[no-any-return]
 
 
 def closer_factors(left: Array, right: Array | None, x: Array, noise: Array, lr: float) -> tuple[Array, Array | None]:

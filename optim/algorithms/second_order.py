@@ -120,6 +120,8 @@ class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), 
     """Base class of optimizers that move all parameters as one vector; a subclass defines `_descend`."""
 
     whole_batch = True
+    _descend: ClassVar[Callable[..., None]]
+    """Moves from an evaluated point by `_write` and `evaluate`, and updates the memory."""
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
@@ -167,10 +169,6 @@ class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), 
         loss, product = closure_pair(self, found) if self.needs_product else (found, None)
         value, gradient = loss_of(self, loss), self._joined([p.grad for p in self.parameters])
         return loss, (value, gradient, lambda v: self._joined(product(self._parts(v))))  # type: ignore[misc]
-
-    def _descend(self, start: Evaluation, evaluate: Evaluate, memory: StateDict) -> None:
-        """Move from the evaluated point by `_write` and `evaluate`, and update the memory."""
-        raise NotImplementedError
 
     def _searched(
         self, start: Evaluation, d: Array, t: float, evaluate: Evaluate, limit: int, tolerance: float

@@ -221,9 +221,16 @@ class SAM(Wrapper, needs_closure=True):
         if self.skip_nonfinite and (found := nonfinite(self.parameters)):
             self.inner.skip(found)
             return loss
-        before = [p.data for p in self.parameters]
+        before, climbs = [p.data for p in self.parameters], []
+        for group in self.param_groups:
+            sign = -1.0 if group["maximize"] else 1.0
+            for p in group["params"]:
+                if p.grad is not None:
+                    climbs.append((p, sign * raw_gradient(p.grad), abs(p.data) if self.adaptive else 1.0))
+        norm = sum(float(np.sum((s * g) ** 2)) for _, g, s in climbs) ** 0.5
         try:
-            self._climb()
+            for p, g, s in climbs:  # to where the loss nearby is approximately largest
+                p.data = p.data + self.rho / (norm + 1e-12) * s * s * g
             closure()
         finally:
             for p, data in zip(self.parameters, before, strict=True):
@@ -232,15 +239,3 @@ class SAM(Wrapper, needs_closure=True):
         self.inner.step()
         self.step_count: int = self.step_count + (self.inner.skipped == skipped)
         return loss
-
-    def _climb(self) -> None:
-        """Move every parameter with a gradient to where the loss nearby is approximately largest."""
-        climbs = []
-        for group in self.param_groups:
-            sign = -1.0 if group["maximize"] else 1.0
-            for p in group["params"]:
-                if p.grad is not None:
-                    climbs.append((p, sign * raw_gradient(p.grad), abs(p.data) if self.adaptive else 1.0))
-        norm = sum(float(np.sum((s * g) ** 2)) for _, g, s in climbs) ** 0.5
-        for p, g, s in climbs:
-            p.data = p.data + self.rho / (norm + 1e-12) * s * s * g

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from optim.options import Count, Inner, NonNegative, Portion, Positive, Whole
 from optim.typing import Group
@@ -618,6 +618,9 @@ class MultiplicativeLR(LRScheduler, transient=(*LRScheduler.transient, "lr_lambd
 class MomentumCycling(LRScheduler, absolute=True, steps_per_batch=True):
     """A schedule that also changes the momentum in the opposite direction: 'momentum', or the first of 'betas'."""
 
+    _between: ClassVar[Callable[..., float]]
+    """Returns the value at step `t` of a cycle from `start` through `peak` to `end`."""
+
     @property
     def _cycled(self) -> list[Group]:
         """The groups whose momentum is cycled: all, or none if ``cycle_momentum=False``."""
@@ -630,10 +633,6 @@ class MomentumCycling(LRScheduler, absolute=True, steps_per_batch=True):
                 f"cycle_momentum=True needs 'momentum' or 'betas' in all groups of {type(self.optimizer).__name__}; "
                 "pass cycle_momentum=False"
             )
-
-    def _between(self, t: int, start: float, peak: float, end: float) -> float:
-        """Return the value at step `t` of a cycle from `start` through `peak` to `end`."""
-        raise NotImplementedError
 
     def momentum_at(self, t: int, i: int = 0) -> float:
         """Return the momentum of group `i` at step `t`."""
