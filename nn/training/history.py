@@ -87,8 +87,7 @@ class History(dict[str, list[float]]):
         if key not in self or not self[key]:
             raise KeyError(f"the history does not contain {key!r}, only {', '.join(self) or 'nothing'}")
         sign = 1.0 if self.better(key) == "lower" else -1.0
-        epoch, value = min(enumerate(self[key], 1), key=lambda e: math.inf if math.isnan(e[1]) else sign * e[1])
-        return epoch, value
+        return min(enumerate(self[key], 1), key=lambda e: math.inf if math.isnan(e[1]) else sign * e[1])
 
     def last(self) -> dict[str, float]:
         """Return the measurements of the latest epoch."""

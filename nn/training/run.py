@@ -115,28 +115,25 @@ class Run:
 
     def train(self, save_to: Path | None, progress: str) -> History:
         """Train the remaining epochs, and return the history."""
-        display = Progress(self.epochs, "none" if self.rank else progress, self.done)
         # a submodule that is in evaluation mode while the model is not, stays so: its statistics are frozen
         self.modes: list[tuple[Any, bool]] = [
             (module, module.training or not self.model.training) for module in self.model.modules()
         ]
-        try:
-            quiet = np.errstate(over="ignore", invalid="ignore")  # a loss of nan or inf is reported once
-            with preserved_modes(self.model), quiet, self._deferred_interrupt():
-                self.notify("on_train_begin")
-                self._epochs(save_to, display)
-            if self.history.interrupted:
-                saved = ""
-                if save_to is not None:
-                    self.save(save_to)
-                    saved = f"; saved to {save_to}, pass resume=True to continue"
-                display.write(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
-        finally:
-            self._optimizer_mode("eval")
+        with contextlib.closing(Progress(self.epochs, "none" if self.rank else progress, self.done)) as display:
             try:
-                self.notify("on_train_end")
+                quiet = np.errstate(over="ignore", invalid="ignore")  # a loss of nan or inf is reported once
+                with preserved_modes(self.model), quiet, self._deferred_interrupt():
+                    self.notify("on_train_begin")
+                    self._epochs(save_to, display)
+                if self.history.interrupted:
+                    saved = ""
+                    if save_to is not None:
+                        self.save(save_to)
+                        saved = f"; saved to {save_to}, pass resume=True to continue"
+                    display.write(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
             finally:
-                display.close()
+                self._optimizer_mode("eval")
+                self.notify("on_train_end")
         if self.history.stopped.startswith("the loss is") and not self.rank:
             warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=3)
         return self.history

@@ -207,6 +207,5 @@ def tables(sample: Sample, monitor: Monitor) -> str:
 
 def monitored(monitor: Monitor) -> list[str]:
     """Return the report of a monitor as parts of a page."""
-    figure = svg(monitor_figure(monitor))
-    parts = [verdicts(monitor.report()), "<h2>Figures</h2>", figure]
+    parts = [verdicts(monitor.report()), "<h2>Figures</h2>", svg(monitor_figure(monitor))]
     return parts + [tables(sample, monitor) for sample in monitor.samples[-1:]]
