@@ -154,7 +154,10 @@ def operations_of_pages(used: Collection[str] = ()) -> str:
         operands, options = operands_and_options(op)
         adjoint = not isinstance(op, Elementwise)
         given = ", ".join([*(["g"] if adjoint else []), "y", *(f"x{i}" for i in range(len(rules))), *options])
-        pulls = ", ".join(pull(rule, given) for rule in rules)
+        pulls = ", ".join(  # each program, which the page displays, and the same as a function
+            "null" if rule is None else f"{{ program: {json.dumps(rule)}, pull: ({given}) => {source(rule)} }}"
+            for rule in rules
+        )
         names = "xyzuvw"[: len(operands) + len(options)]
         values.append(f"{name}: ({', '.join(names)}) => +({expression(op, names)}),")
         entry = {
@@ -205,13 +208,6 @@ def program(thing: Operand, labels: Mapping[Node, Json]) -> Json:
             operands = [done[a] if isinstance(a, Node) else plain_number(a) for a in node.args]
             done[node] = [node.op.name, operands, [program(x, labels) for x in node.params.values()]]
     return done[thing]
-
-
-def pull(rule: Json, given: str) -> str:
-    """Return the entry of a rule: the program, which the page displays, and the same as a function."""
-    if rule is None:
-        return "null"
-    return f"{{ program: {json.dumps(rule)}, pull: ({given}) => {source(rule)} }}"
 
 
 def source(rule: Json) -> str:

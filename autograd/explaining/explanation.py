@@ -152,16 +152,13 @@ class Walkthrough(RecordedPass):
             sides = list(self.contribution(step))
             if not step.first:
                 sides = [Term("+", (named("value so far"), sides[0]))]
-            line = Line(self.derivative(step.argument), *sides, number(step.total), note=self.remark(step))
+            wanted = shape_of(step.argument)
+            note = shape_text(step.argument._value) if wanted else ""
+            if not step.rule_formula.takes_upstream and wanted != shape_of(step.node):
+                note = f"broadcast from {shape_text(step.argument._value)}, so the gradient is summed"
+            line = Line(self.derivative(step.argument), *sides, number(step.total), note=note)
             blocks.append(Equations([line]))
         return [*blocks, *self.remainder(self.steps, "steps")]
-
-    def remark(self, step: Step) -> str:
-        """Return the shape of a gradient, or that it is summed."""
-        wanted, full = shape_of(step.argument), shape_of(step.node)
-        if not step.rule_formula.takes_upstream and wanted != full:
-            return f"broadcast from {shape_text(step.argument._value)}, so the gradient is summed"
-        return shape_text(step.argument._value) if wanted else ""
 
     def gradient(self) -> list[Block]:
         """Return the gradient of every leaf."""

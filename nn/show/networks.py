@@ -68,7 +68,11 @@ def draw_passes(
     with fork_rng():
         outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
     total = None if loss is None else loss(outputs[-1])
-    gradients = gradients_of_pass(total, outputs, twin)
+    gradients: dict[int, Operand] = {}  # of all outputs and parameters, by identity
+    if total is not None:
+        wanted = [n for n in dict.fromkeys([*outputs, *twin.parameters()]) if isinstance(n, Tensor) and n.requires_grad]
+        found = zip(wanted, ag.gradients(total, wanted, allow_unused=True), strict=True)
+        gradients = {id(node): g for node, g in found if g is not None} | {id(total): 1.0}
     picture = ag.Drawing("passes", theme, nodesep="0.35", ranksep="0.35")
     shown = [[(SHORT.get(n, n), p) for n, p in m.named_parameters() if isinstance(p, Tensor)][:4] for m in twin]
     lines = max(map(len, shown))
@@ -92,15 +96,6 @@ def run(model: Sequential, x: Operand) -> Iterator[Operand]:
     for module in model:
         at = module(at)
         yield at
-
-
-def gradients_of_pass(total: Operand, outputs: list[Operand], model: Module) -> dict[int, Operand]:
-    """Return the gradients of all outputs and parameters, by identity."""
-    if total is None:
-        return {}
-    wanted = [n for n in dict.fromkeys([*outputs, *model.parameters()]) if isinstance(n, Tensor) and n.requires_grad]
-    found = zip(wanted, ag.gradients(total, wanted, allow_unused=True), strict=True)
-    return {id(node): g for node, g in found if g is not None} | {id(total): 1.0}
 
 
 def add_stage(picture: Any, title: Sequence[str], parameters: Sequence[tuple[str, Operand]], lines: int) -> str:
