@@ -115,7 +115,8 @@ class Evidence:
         ]
         self.sizes: Array = np.array([math.prod(shape) for shape in monitor.shapes])
         self.losses: Array = np.array(monitor.losses, float)
-        self.finite = finite = self.losses[np.isfinite(self.losses)]
+        finite = self.losses[np.isfinite(self.losses)]
+        self.finite: Array = finite
         few = max(1, min(len(finite) // 10, 50))
         ends = (finite[:1], finite[:few], finite[-few:])
         self.start, self.first, self.last = (float(np.median(part)) if len(part) else math.nan for part in ends)
