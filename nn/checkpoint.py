@@ -43,7 +43,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
-from autograd.files import replacing
+from nn.files import read_npy_header, replacing
 from nn.module import Module
 from nn.random import as_generator
 from nn.typing import Array, FilePath, State
@@ -424,12 +424,3 @@ class _Reader:
             raise CheckpointError(f"array {name!r} of shape {shape} claims {claimed:,} bytes but has {there:,}")
         order: Literal["C", "F"] = "F" if fortran else "C"
         return np.ndarray(shape, dtype, data, stream.tell(), order=order).copy(order)
-
-
-def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, Fortran order and dtype of a ``.npy`` file; raise ValueError if it is not one."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"unsupported .npy version {version}")
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(file)

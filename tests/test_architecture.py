@@ -22,7 +22,7 @@ ORDER = {
         "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
-        "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
+        "_check", "typing", "files", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
         "module", "checkpoint", "layers", "mlp", "scalar", "data", "exchange", "loss", "show", "training", "__init__",
         "cli", "__main__",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.files import existing_file
-from nn.checkpoint import read_npy_header
+from nn.files import read_npy_header
 from nn.typing import Array, Batch, FilePath, Index, Rows, State
 from nn.validation import checked_integer
 
