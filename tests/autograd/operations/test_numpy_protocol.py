@@ -376,6 +376,11 @@ def test_no_function_of_numpy_reads_the_values_of_a_node_silently():
     assert {"np.add", "np.tanh", "np.sum", "np.concatenate", "np.linalg.norm"} <= recorded & set(records)
 
 
+def test_array_of_values_is_not_written_into_a_node():
+    with pytest.raises(TypeError, match=r"np\.absolute on nodes takes no out"):
+        np.absolute(np.array([Value(-1.0)], dtype=object), out=Value(2.0))
+
+
 @pytest.mark.parametrize("function", [np.ma.exp, np.ma.getdata, np.ma.median, np.ma.average, np.ma.masked_invalid])
 def test_functions_of_masked_arrays_are_refused(function):
     with pytest.raises(TypeError, match=r"is not supported on nodes|not converted to an array"):
