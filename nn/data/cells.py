@@ -216,6 +216,11 @@ def _kind(cell: str) -> str:
     return "date" if date_format([cell]) else "word"
 
 
+def _plain(word: str) -> str:
+    """Return a word in lower case and without a colon."""
+    return word.lower().rstrip(":")
+
+
 def _class_names(rows: list[list[str]]) -> list[str] | None:
     """Return the class names of a file that begins with its counts: ``150,4,setosa,versicolor,virginica``."""
     first = rows[0]
@@ -233,12 +238,12 @@ def _trim(found: list[tuple[int, list[str]]], expected: Collection[str] | None) 
         """Return whether a line is not a row: with fewer cells, or `padded` with empty ones."""
         words = [cell for cell in row if cell]
         short = len(row) < width or (padded and width > 2 and row[1:] == [""] * (width - 1))
-        recurs = any(other is not row and other[0] == row[0] for _, other in found)
-        return short and 0 < 2 * len(words) <= width and all(_kind(cell) == "word" for cell in words) and not recurs
+        sparse = short and 0 < 2 * len(words) <= width and all(_kind(cell) == "word" for cell in words)
+        return sparse and not any(other is not row and other[0] == row[0] for _, other in found)
 
     def is_total() -> bool:
-        words = [row[0].lower().rstrip(":") for _, row in found]
-        return expected is None and words[-1] in TOTALS and words.count(words[-1]) == 1
+        last = _plain(found[-1][1][0])
+        return expected is None and last in TOTALS and sum(_plain(row[0]) == last for _, row in found) == 1
 
     # in a table of two columns, a first line with one cell is the header of R, unless it is a comment
     while len(found) > 2 and (width > 2 or found[0][1][0].startswith("#")) and aside(found[0][1], expected != []):
