@@ -83,8 +83,8 @@ def names_of_numpy() -> tuple[list[str], list[str]]:
 
 def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: Operand) -> Operand:
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
-    into_node = any(isinstance(x, Node) for x in kwargs.get("out", ()))
-    if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs) and not into_node:
+    has_objects = any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs)
+    if has_objects and not any(isinstance(x, Node) for x in kwargs.get("out", ())):
         return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
     if ufunc in (np.positive, np.conjugate) and not kwargs:
         return self
