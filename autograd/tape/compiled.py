@@ -89,10 +89,10 @@ class Programs:
             del self._programs[next(iter(self._programs))]
         arguments = Arguments(self.function, args, kwargs)
         self._recordings += 1
-        old, new = self._described, arguments.described
-        self._described = new
+        old, self._described = self._described, arguments.described
         if self._recordings == MOST_PROGRAMS + 1:
-            changes = [f"{key} was {old.get(key, 'absent')}, now {x}" for key, x in new.items() if x != old.get(key)]
+            new = [(name, x) for name, x in self._described.items() if x != old.get(name)]
+            changes = [f"{name} was {old.get(name, 'absent')}, now {x}" for name, x in new]
             warnings.warn(
                 f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
                 f"longer than computing it eagerly. Since the last recording {', '.join(changes) or 'state changed'}. "
