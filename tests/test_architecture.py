@@ -40,7 +40,7 @@ CORE = ("graph", "rules", "reverse", "backward", "variable", "value", "tensor")
 MAX_CORE = 1300
 MAX_FILE = 400  # lines of code, without docstrings
 MAX_FUNCTION = 40
-MAX_CODE = 22_000
+MAX_CODE = 22_400
 
 
 def sources(*packages):
