@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from . import extend, operations as _operations
 from .backward import backward, gradients
-from .checking import GradcheckError, gradcheck, gradgradcheck, verify
 from .diagnostics import AnomalyError, detect_anomaly
 from .graph import Node, topological_order
 from .messages import GradientWarning, equivalent as _equivalent, similar as _similar
@@ -31,7 +30,8 @@ from .transforms.functional import grad, hessian, hessian_product, hvp, jacobian
 from .typing import Operation as _Operation
 from .value import Value
 
-if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
+if TYPE_CHECKING:  # imported at first access, see the end of this file
+    from .checking import GradcheckError, gradcheck, gradgradcheck, verify
     from .drawing.draw import draw as draw, draw_backward as draw_backward
     from .drawing.picture import Drawing as Drawing, data_rows as data_rows
     from .drawing.player import offline_page as offline_page, page_graph as page_graph, play as play
@@ -58,8 +58,9 @@ __all__ = [
 ]  # fmt: skip
 __all__ += _operations.__all__
 
-# Pictures and explanations bring tools of their own, so they are loaded when first asked for.
+# Names that a training does not need are imported at first access.
 _LAZY = {
+    "GradcheckError": "checking", "gradcheck": "checking", "gradgradcheck": "checking", "verify": "checking",
     "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.compiled",
     "draw": "drawing.draw", "draw_backward": "drawing.draw",
     "explain": "explaining.explanation", "formula": "explaining.formula",

@@ -8,11 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .graph import NO_PARAMS, Node, Primitive, apply, in_ieee_arithmetic
 from .messages import INSTEAD_OPTIONS, OURS
-from .typing import Array, Data, DType, Operand, Operands, Operation, Params, Shape
+from .typing import Array, ArrayLike, Data, DType, DTypeLike, Operand, Operands, Operation, Params, Shape
 
 _NUMBERS = frozenset({float, int, bool})
 
@@ -238,7 +237,7 @@ def translated(owner: str, known: Collection[str], options: Mapping[str, Any]) -
     return found
 
 
-def set_default_dtype(dtype: npt.DTypeLike) -> None:
+def set_default_dtype(dtype: DTypeLike) -> None:
     """Set the dtype of a `Tensor` made from Python numbers; float64 initially.
 
     Parameters
@@ -273,7 +272,7 @@ def get_default_dtype() -> DType:
     return _default_dtype
 
 
-def as_array(data: npt.ArrayLike | Node, dtype: npt.DTypeLike | None = None) -> Array:
+def as_array(data: ArrayLike | Node, dtype: DTypeLike | None = None) -> Array:
     """Return `data` as an array of a supported dtype; Python numbers get the default dtype."""
     if isinstance(data, Node):
         raise TypeError(

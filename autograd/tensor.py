@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
 from . import operations
 from .diagnostics import mark_modified, replace_data, warn_once
@@ -13,6 +12,7 @@ from .messages import checked_flag, checked_name, display_name, unknown_attribut
 from .operands import as_array, get_default_dtype, require_float
 from .operations.methods import ArrayMethods
 from .recording import current_mode, notify_read
+from .typing import DTypeLike
 from .variable import Variable, leaf
 
 
@@ -57,7 +57,7 @@ class Tensor(Variable, ArrayMethods):
     __slots__ = ()
 
     def __init__(
-        self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: npt.DTypeLike | None = None
+        self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: DTypeLike | None = None
     ) -> None:
         flag = checked_flag(requires_grad)  # before the name: Tensor(1, 2, 3) was meant as a shape
         make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name))

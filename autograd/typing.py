@@ -5,9 +5,14 @@ an operator of a union that one of its members lacks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike as ArrayLike, DTypeLike as DTypeLike
+else:  # as at runtime nothing depends on them, and `numpy.typing` takes 2 ms to load
+    ArrayLike = DTypeLike = Any
 
 Array: TypeAlias = np.ndarray[Any, Any]
 DType: TypeAlias = np.dtype[Any]

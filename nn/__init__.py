@@ -12,7 +12,7 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from . import _check, checkpoint, data, functional, init, layers, loss, metrics, scalar, utils  # noqa: F401  (_check is first)
+from . import _check, functional, init, layers, loss  # noqa: F401  (_check is first)
 from .layers import *
 from .loss import *
 from .mlp import MLP
@@ -23,7 +23,7 @@ from .show import graphs as _graphs  # noqa: F401  (registers modules with autog
 from .validation import similar
 
 if TYPE_CHECKING:
-    from . import exchange, training
+    from . import checkpoint, data, exchange, metrics, scalar, training, utils
     from .show.networks import draw_neurons, draw_passes
     from .show.playground import play
     from .show.summary import summary
@@ -46,7 +46,7 @@ _LAZY = {
     "draw_neurons": "show.networks", "draw_passes": "show.networks", "find_lr": "training.lr_finder",
     "play": "show.playground", "summary": "show.summary",
 }  # fmt: skip
-_LAZY_MODULES = ("exchange", "training")
+_LAZY_MODULES = ("checkpoint", "data", "exchange", "metrics", "scalar", "training", "utils")
 
 
 def __getattr__(name: str) -> object:

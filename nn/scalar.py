@@ -1,9 +1,8 @@
 """Scalar neural networks: micrograd's classes, and modules whose parameters are arrays of `Value`s."""
 
 import copy
-import random
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -14,20 +13,22 @@ from nn.typing import Array, ArrayLike, Operand
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded
 
+if TYPE_CHECKING:
+    import random
+
 __all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
 
 AnyModule = TypeVar("AnyModule", bound=Module)
 Source: TypeAlias = "Rng | random.Random"
 
 
-_PYTHON: Any = random  # passed by a layer to its neurons
-
-
 def _source(rng: Source) -> Any:
     """Return a source of weights, an object with a method `uniform`."""
     if rng is None and not is_seeded():
+        import random  # loaded when needed, since `import nn` loads this module
+
         return random
-    return rng if rng is _PYTHON or isinstance(rng, random.Random) else as_generator(rng)
+    return rng if hasattr(rng, "uniform") else as_generator(rng)
 
 
 class ScalarModule(Module):

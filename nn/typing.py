@@ -4,13 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from numpy.typing import ArrayLike, DTypeLike
-
 from autograd import Tensor, Value
-from autograd.typing import Array, Axis, Data, Decorator, Operand, Operands, Operation, Shape, Tree
+from autograd.typing import Array, ArrayLike, Data, Decorator, DTypeLike, Operand, Operands, Operation, Shape, Tree
 
 __all__ = [
-    "Array", "ArrayLike", "Axes", "Axis", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure",
+    "Array", "ArrayLike", "Axes", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure",
     "FilePath", "Hook", "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics",
     "Operand", "Operands", "Operation", "Optimizer", "Parameters", "Print", "Rows", "Settings", "Shape", "State",
     "Trainable", "Tree",

@@ -1,6 +1,5 @@
 """Checks of numeric arguments, with one wording for all of `nn`."""
 
-import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -81,6 +80,8 @@ def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
     >>> similar("men", ("mean", "sum")), similar("relu", ("ELU", "ReLU"))
     ("; did you mean 'mean'?", "; did you mean 'ReLU'?")
     """
+    import difflib  # takes 3 ms to load, and is needed for errors only
+
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(word).lower(), names, 1)
     return f"; did you mean {names[near[0]]!r}?" if near else otherwise

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from optim.typing import Array, Data, Group, Parameter, State, StateDict
 
@@ -239,7 +238,7 @@ def address(a: Array) -> int:
     return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
-def aligned(size: int, dtype: npt.DTypeLike) -> Array:
+def aligned(size: int, dtype: np.dtype[Any]) -> Array:
     """Return an empty vector that begins at a cache line, where vector registers are filled twice as fast."""
     item = np.dtype(dtype).itemsize
     whole: Array = np.empty(size + LINE // item, dtype)
@@ -257,7 +256,7 @@ class Buffer:
 
     __slots__ = ("flat", "initial_counts", "owner", "views")
 
-    def __init__(self, size: int, dtype: npt.DTypeLike, views: Callable[[Array], list[Array]]) -> None:
+    def __init__(self, size: int, dtype: np.dtype[Any], views: Callable[[Array], list[Array]]) -> None:
         self.flat: Array = aligned(size, dtype)
         self.owner: Array | None = self.flat.base
         self.views: list[Array] = views(self.flat)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from autograd.extend import linear, shape_of
 from autograd.graph import Node
-from autograd.typing import Operand, Operation, Shape
+from autograd.typing import ArrayLike, Operand, Operation, Shape
 
 from .comparing import where
 from .elementwise import subtract

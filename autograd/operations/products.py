@@ -1,6 +1,5 @@
 """Products of matrices, vectors and tensors."""
 
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,8 @@ from .elementwise import multiply
 from .indexing import take
 from .reducing import sum
 from .shaping import axes_of, moveaxis, reshape, shape_tuple, squeeze, swapaxes
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # names of axes
 
 
 def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, Operand]:
@@ -66,7 +67,7 @@ def _adjoint_of_operand(i: int) -> Operation:
         operands, result = parts(subscripts)
         own, lengths = operands[i], shape_of(xs[i]) or ()
         extra: list[tuple[str, Operand]] = []
-        fresh = iter(sorted(set(string.ascii_letters) - set(subscripts)))
+        fresh = iter(sorted(set(LETTERS) - set(subscripts)))
         wanted = ""
         for letter, n in zip(own, lengths, strict=True):
             if letter in wanted:
@@ -132,7 +133,7 @@ def einsum(subscripts: Any, *operands: Any) -> Operand:
     if not isinstance(subscripts, str):
         numbered, count = (subscripts, *operands), (len(operands) + 1) // 2
         axes = numbered[1::2] + numbered[2 * count :]
-        letters = ["".join("..." if a is ... else string.ascii_letters[a] for a in group) for group in axes]
+        letters = ["".join("..." if a is ... else LETTERS[a] for a in group) for group in axes]
         subscripts, operands = "->".join([",".join(letters[:count]), *letters[count:]]), numbered[: 2 * count : 2]
     return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
 
@@ -143,7 +144,7 @@ def _explicit(subscripts: str, shapes: list[Shape]) -> str:
     groups, result = parts(text)
     if len(groups) != len(shapes):
         raise ValueError(f"einsum {subscripts!r} expected {len(groups)} operand(s), got {len(shapes)}")
-    free = sorted(set(string.ascii_letters) - set(text), reverse=True)
+    free = sorted(set(LETTERS) - set(text), reverse=True)
     widths = [len(shape) - len(g.replace("...", "")) for g, shape in zip(groups, shapes, strict=True)]
     for group, shape, width in zip(groups, shapes, widths, strict=True):
         if width < 0 or (width and "..." not in group):

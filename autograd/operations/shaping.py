@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.graph import Node
 from autograd.recording import guard, raw_data
 from autograd.rules import PRIMITIVES, Elementwise, Pullback, linear, nondifferentiable, shape_of, xp
-from autograd.typing import Axis, Cotangent, Data, Operand, Operands, Rule, Shape
+from autograd.typing import Axis, Cotangent, Data, DTypeLike, Operand, Operands, Rule, Shape
 
 from .comparing import isfinite, isnan, logical_or, not_equal, where
 
@@ -54,13 +53,13 @@ def broadcast_to(x: Operand, shape: Shape | None = ()) -> Operand:
 
 
 @linear(lambda g, y, x, dtype: astype(g, getattr(x, "dtype", np.float64)))
-def _astype(x: Operand, dtype: npt.DTypeLike = np.float64) -> Operand:
+def _astype(x: Operand, dtype: DTypeLike = np.float64) -> Operand:
     """Convert to another floating-point dtype."""
     return x if type(x) is float else _array(x).astype(dtype)
 
 
 @nondifferentiable()
-def _cast(x: Operand, dtype: npt.DTypeLike = np.int64) -> Operand:
+def _cast(x: Operand, dtype: DTypeLike = np.int64) -> Operand:
     """Convert to integers or booleans, which have no gradient."""
     return _array(x).astype(dtype)
 
@@ -69,7 +68,7 @@ def _array(x: Operand) -> Operand:
     return x if hasattr(x, "astype") else np.asarray(x)
 
 
-def astype(x: Operand, dtype: npt.DTypeLike) -> Operand:
+def astype(x: Operand, dtype: DTypeLike) -> Operand:
     """Convert to another dtype; gradients pass between floating-point dtypes and return in the dtype of `x`.
 
     Parameters

@@ -10,7 +10,8 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import primitive, writes_into
-from nn.typing import Array, Axis, Decorator, DType, Operand, Operation
+from autograd.typing import Axis
+from nn.typing import Array, Decorator, DType, Operand, Operation
 
 
 def fused(composition: Operation, *pullbacks: Operation | None, symbol: str = "") -> Decorator:
