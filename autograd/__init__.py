@@ -25,8 +25,6 @@ from .operations import *
 from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
-from .transforms.checkpointing import checkpoint
-from .transforms.functional import grad, hessian, hessian_product, hvp, jacobian, jvp, value_and_grad, vjp
 from .typing import Operation as _Operation
 from .value import Value
 
@@ -40,6 +38,8 @@ if TYPE_CHECKING:  # imported at first access, see the end of this file
     from .explaining.steps import backward_steps as backward_steps
     from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
+    from .transforms.checkpointing import checkpoint
+    from .transforms.functional import grad, hessian, hessian_product, hvp, jacobian, jvp, value_and_grad, vjp
 
 abs: _Operation = _operations.absolute
 
@@ -66,7 +66,11 @@ _LAZY = {
     "explain": "explaining.explanation", "formula": "explaining.formula",
     "Drawing": "drawing.picture", "data_rows": "drawing.picture",
     "offline_page": "drawing.player", "page_graph": "drawing.player", "play": "drawing.player",
+    "checkpoint": "transforms.checkpointing",
 }  # fmt: skip
+_LAZY |= dict.fromkeys(
+    ("grad", "hessian", "hessian_product", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms.functional"
+)
 
 
 def __getattr__(name: str) -> object:

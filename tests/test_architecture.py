@@ -34,7 +34,7 @@ ORDER = {
 # Modules that `import autograd, nn, optim` does not load: the import must not take more than 50 ms longer than NumPy's.
 LATE = (
     "autograd.__main__", "autograd.checking", "autograd.cli", "autograd.drawing", "autograd.explaining",
-    "autograd.files", "autograd.tape",
+    "autograd.files", "autograd.tape", "autograd.transforms",
     "nn.__main__", "nn.checkpoint", "nn.cli", "nn.data", "nn.exchange", "nn.files", "nn.metrics", "nn.show.networks",
     "nn.show.playground", "nn.show.plotting", "nn.show.summary", "nn.training", "nn.utils",
     "optim.algorithms", "optim.averaging", "optim.distributed", "optim.lr_scheduler",
