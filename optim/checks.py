@@ -17,42 +17,37 @@ BESIDE = ("param_names", "initial_lr")
 
 DIVERGED = 1e15
 """Parameters of this size end in overflow."""
-_numpy_settings: list[Any] = []  # from before a training diverged
 
 
 def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
-    """Warn once of a first step without gradients, and of diverging parameters.
-
-    NumPy's warnings of overflow, which would follow at every operation, are ignored until parameters are finite again.
-    """
-    if not flats:
-        if is_first:
-            warnings.warn(
-                f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes: call loss.backward() "
-                "before step(), and make the optimizer from parameters that the loss depends on",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        return
-    # The last parameter of the output layer, which diverges with all others.
-    data = flats[-1].members[-1].data if flats[-1].current is None else flats[-1].current.flat
-    value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
-    finite = abs(value) < DIVERGED
-    if finite and not _numpy_settings:
-        return
-    if _numpy_settings and (finite or is_first):
-        np.seterr(**_numpy_settings.pop())
-    if not finite and np.geterr()["over"] != "ignore":  # otherwise the caller reports it, as `nn.training.fit` does
-        _numpy_settings.append(np.seterr(over="ignore", invalid="ignore"))
-        cure = f"lower the learning rate of {optimizer.param_groups[-1].get('lr', math.nan):g}, or clip gradients"
-        if is_first and value != value:
-            cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
+    """Warn of a first step without gradients, and of diverging parameters."""
+    if flats:
+        # The last parameter of the output layer, which diverges with all others.
+        data = flats[-1].members[-1].data if flats[-1].current is None else flats[-1].current.flat
+        check_divergence(optimizer, data, is_first, stacklevel=5)
+    elif is_first:
         warnings.warn(
-            f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}: {cure}; "
-            "NumPy's warnings about overflow and invalid values are off until parameters are finite again",
+            f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes: call loss.backward() "
+            "before step(), and make the optimizer from parameters that the loss depends on",
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def check_divergence(optimizer: Any, data: Data, is_first: bool, stacklevel: int) -> None:
+    """Note in `diverged` whether the last value of a parameter is very large, and warn when it becomes so."""
+    value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
+    known, optimizer.diverged = optimizer.diverged, not abs(value) < DIVERGED
+    if known or not optimizer.diverged or np.geterr()["over"] == "ignore":  # then the caller warns, as `fit` does
+        return
+    cure = f"lower the learning rate of {optimizer.param_groups[-1].get('lr', math.nan):g}, or clip gradients"
+    if is_first and value != value:
+        cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
+    warnings.warn(
+        f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}: {cure}",
+        RuntimeWarning,
+        stacklevel=stacklevel,
+    )
 
 
 CLOSURES = {

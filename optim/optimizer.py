@@ -53,6 +53,8 @@ class Optimizer(Options):
         Steps skipped because of `skip_nonfinite`.
     culprits : list of str
         The parameters with nonfinite gradients in the last skipped step.
+    diverged : bool
+        Whether a parameter has grown beyond 1e15, which ends in overflow.
     layout : int
         Incremented when parameters are grouped into other vectors: by a new group, a loaded state, a missing gradient.
 
@@ -106,6 +108,7 @@ class Optimizer(Options):
         self.param_groups: list[Group] = []
         self.step_count: int = 0
         self.skipped: int = 0
+        self.diverged: bool = False
         self.culprits: list[str] = []
         self.layout: int = 0
         self._flat: list[list[FlatParams]] = []

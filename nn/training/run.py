@@ -31,6 +31,7 @@ from .stepping import Schedules, Stepper
 
 VALIDATION = "validation "  # prefix of the names of measurements
 SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer than a small epoch
+CURE = "lower the learning rate, clip gradients, or scale the inputs"
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 
@@ -98,6 +99,7 @@ class Run:
         self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
         self.history: History = History(metrics=self.validated)
         self.pressed: bool = False  # Ctrl-C
+        self.warned: bool = False  # of diverging parameters
 
     def notify(self, hook: str) -> None:
         """Call one method of every callback that has it."""
@@ -218,7 +220,7 @@ class Run:
             if value - value != 0.0:
                 self.stop(
                     f"the loss is {value} in epoch {self.epoch}, step {k}: "
-                    f"{nonfinite_input(batch) or 'lower the learning rate, clip gradients, or scale the inputs'}; "
+                    f"{nonfinite_input(batch) or CURE}; "
                     "autograd.detect_anomaly() locates the operation"
                 )
 
@@ -274,6 +276,14 @@ class Run:
         # only if this run took steps: gradients of the run that was resumed are unknown
         if self.done == 1 and self.batch is not None and not self.rank:
             _warn_without_gradient(self.model, self.stepper.passes.updated())
+        if getattr(self.optimizer, "diverged", False) and not (self.history.stopped or self.warned or self.rank):
+            self.warned = True
+            warnings.warn(
+                f"the training diverges: the loss of epoch {self.epoch} is {self.numbers['loss']:.3g}, and a parameter "
+                f"has grown beyond 1e15: {CURE}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
         self.totals.clear()
         self.stepper.norms.clear()
         self.notify("on_epoch_end")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from optim.checks import closure_pair, loss_of, nonfinite, require_closure, require_keys
+from optim.checks import check_divergence, closure_pair, loss_of, nonfinite, require_closure, require_keys
 from optim.flat_params import FlatParams, like, raw_gradient
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, Count, NonNegative, Portion, Positive, Whole
@@ -162,6 +162,7 @@ class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), 
             raise
         self.memory = memory
         self.step_count: int = self.step_count + 1
+        check_divergence(self, self.parameters[-1].data, self.step_count == 1, stacklevel=3)
         return losses[0]
 
     def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:

@@ -1,6 +1,7 @@
 """Invalid input of optimizers: type and message of the errors, which leave everything unchanged."""
 
 import copy
+import re
 import warnings
 
 import numpy as np
@@ -272,24 +273,32 @@ def descend(cls, lr, data=(1.0, 1.0), steps=400):
     return p.data
 
 
-def test_a_diverging_loop_warns_once_and_names_the_learning_rate():
+@pytest.mark.parametrize(
+    ("cls", "lr", "data", "said"),
+    [
+        (optim.SGD, 10.0, (1.0, 1.0), r"of SGD: lower the learning rate of 10, or clip"),
+        (optim.SGD, 1e6, (1.0, 1.0), r"of SGD: lower the learning rate of 1e\+06, or clip"),
+        (optim.Adam, 1e99, (1.0, 1.0), r"of Adam: lower the learning rate of 1e\+99, or clip"),
+        (optim.SGD, 0.01, (1.0, np.nan), r"nan after step 1 of SGD: check that inputs .* are finite"),
+    ],
+)
+def test_a_diverging_loop_warns_once_with_the_cure_and_leaves_the_settings_of_numpy(cls, lr, data, said):
     settings = np.geterr()
-    for cls, lr, cure in (
-        (optim.SGD, 10.0, "rate of 10, or clip"),
-        (optim.SGD, 1e6, "1e\\+06"),
-        (optim.Adam, 1e99, "clip"),
-    ):
-        with pytest.warns(
-            RuntimeWarning, match=f"a parameter is .* of {cls.__name__}: lower the learning .*{cure}"
-        ) as caught:
-            descend(cls, lr)
-        assert len(caught) == 1
-    with pytest.warns(RuntimeWarning, match=r"is nan after step 1 of SGD: check that inputs .* are finite") as caught:
-        descend(optim.SGD, 0.01, (1.0, np.nan))
-    assert len(caught) == 1
-    assert np.geterr()["over"] == "ignore"
-    descend(optim.SGD, 0.01)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        descend(cls, lr, data)
+    first, *others = (str(warning.message) for warning in caught)
+    assert re.search(f"a parameter is .*{said}", first)
+    assert all("encountered in" in other for other in others)  # NumPy's, of overflow
     assert np.geterr() == settings
+
+
+def test_lbfgs_warns_of_divergence():
+    p = Parameter(np.array([1.0]), np.array([1.0]))
+    optimizer = optim.LBFGS([p], lr=1e17, max_iter=1)
+    with pytest.warns(RuntimeWarning, match=r"after step 1 of LBFGS: lower the learning rate of 1e\+17, or clip"):
+        optimizer.step(lambda: 1.0)
+    assert optimizer.diverged
 
 
 def test_divergence_that_the_caller_reports_is_not_warned_about():

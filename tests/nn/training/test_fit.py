@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import threading
 import warnings
@@ -123,7 +124,7 @@ def test_batches_count_by_what_the_mean_of_the_loss_divides_by():
     np.testing.assert_allclose(found[3], found[2], rtol=1e-12)
 
 
-def test_divergence_is_reported_once_with_its_cause():
+def test_a_nonfinite_loss_is_reported_once_with_its_cause():
     holes = X.copy()
     holes[70, 1] = np.nan
     for inputs, lr, said in (
@@ -132,9 +133,23 @@ def test_divergence_is_reported_once_with_its_cause():
     ):
         model = nn.MLP(3, [8, 8, 1], rng=0)
         data = nn.data.DataLoader(nn.data.TensorDataset(inputs, Y[:, None].astype(float)), 96)
-        with pytest.warns(RuntimeWarning, match=said) as caught:
+        with pytest.warns(RuntimeWarning) as caught:
             quiet(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=lr), data, epochs=300)
-        assert len(caught) == 1
+        (last,) = (str(w.message) for w in caught if "training ended early" in str(w.message))
+        assert re.search(said, last)
+
+
+def test_divergence_is_reported_at_the_first_epoch_that_shows_it():
+    model = nn.MLP(3, [8, 1], rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=1e6)
+    with pytest.warns(RuntimeWarning) as caught:
+        history = quiet(model, nn.MSELoss(), optimizer, (X, Y[:, None].astype(float)), batch_size=len(X), epochs=20)
+    first, last = (str(warning.message) for warning in caught)
+    assert re.match(
+        r"the training diverges: the loss of epoch \d is .*e\+.*, and a parameter has grown beyond 1e15", first
+    )
+    assert last.startswith("training ended early: the loss is inf")
+    assert f"{history['loss'][int(re.search('epoch (.)', first)[1]) - 1]:.3g}" in first
 
 
 def test_unknown_class_is_named_in_the_error_of_the_loss():
