@@ -83,7 +83,7 @@ def raw_data(x: Operand) -> Data:
     (array([1., 2.]), array([3.]))
     """
     if type(x) is np.ndarray:
-        return x if x.dtype.char != "O" else np.array([float(raw_data(v)) for v in x.flat]).reshape(x.shape)
+        return x if x.dtype.char != "O" else np.array([raw_data(v) for v in x.flat]).reshape(x.shape)
     return getattr(x, "_value", x)
 
 

@@ -80,6 +80,9 @@ def _classes(
 ) -> tuple[Array, Array]:
     """Return predicted classes and target classes, of one row or label each."""
     scores, true = regular_array("output", raw_data(output)), regular_array("target", raw_data(target))
+    if true.dtype.kind not in "biuf":
+        cure = "encode the labels: np.unique(labels, return_inverse=True)[1]"
+        raise TypeError(f"classes of the target must be integers, got {true.dtype}; {cure}")
     if ignore_index is not None and true.ndim == 1 and true.dtype.kind in "iu" and len(true) == len(scores):
         kept = true != ignore_index
         scores, true = scores[kept], true[kept]

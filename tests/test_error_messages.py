@@ -1,6 +1,7 @@
 """Mistakes that everybody makes once: each is answered with what to write instead, and changes nothing."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from nn.training import fit
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 Y, LABELS = X[:, :1], (X[:, 0] > 0).astype(int)
+WORDS = np.array(["yes", "no"] * 6)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,11 @@ def fitted(model=None, loss=None, optimizer=None, data=(X, Y), **options):
     return fit(model, loss or nn.MSELoss(), optimizer, data, progress=False, **{"epochs": 1} | options)
 
 
+def step():
+    model = mlp()
+    return ag.compile(lambda x, y: nn.MSELoss()(model(x), y), optimizer=optim.SGD(model.parameters()))
+
+
 # use -> [(mistake, error, what the answer says)]
 IN_PYTHON = {
     "explain and play": [
@@ -48,6 +55,12 @@ IN_PYTHON = {
         (lambda: Value([1.0, 2.0]), TypeError, ["one float"]),
         (lambda: ag.grad(Value(2.0) * 3), TypeError, ["expected a function", "gradients(y, x)"]),
         (lambda: (Tensor([1.0, 2.0]) * 2).sum().backward(), RuntimeError, ["Tensor(..., requires_grad=True)"]),
+    ],
+    "compile": [
+        (lambda: ag.compile(3), TypeError, ["compile takes a function", "not 3"]),
+        (lambda: ag.compile(mlp()(X).sum()), TypeError, ["compile takes a function", "Tensor"]),
+        (lambda: step().many((X, Y), [[0, 1]]), TypeError, ["write step.many(x, y, rows)"]),
+        (lambda: step().many([X, X], [[0, 1]]), TypeError, ["write step.many(x, y, rows)"]),
     ],
     "draw": [
         (lambda: draw(mlp()), TypeError, ["draw(model, x)"]),
@@ -80,6 +93,16 @@ IN_PYTHON = {
         (lambda: nn.CrossEntropyLoss()(mlp(4, 2)(X), LABELS * 1.0), TypeError, ["astype(int)"]),
         (lambda: nn.BCELoss()(mlp()(X) * 9, LABELS[:, None]), ValueError, ["with_logits"]),
         (lambda: nn.MSELoss()(mlp()(X), Y[:, 0]), ValueError, ["target.reshape(prediction.shape)"]),
+        *[
+            (lambda mistake=mistake, words=words: mistake(words), TypeError, ["must be integers", "np.unique(labels"])
+            for mistake in (
+                nn.Embedding(2, 3),
+                nn.data.one_hot,
+                partial(nn.CrossEntropyLoss(), np.ones((12, 2))),
+                partial(nn.metrics.accuracy, np.ones((12, 2))),
+            )
+            for words in (WORDS, WORDS.astype(object), WORDS.tolist())
+        ],
     ],
     "optimizers": [
         (lambda: optim.Adam(mlp().parameters, lr=0.1), TypeError, ["call it: model.parameters()"]),
@@ -99,6 +122,9 @@ IN_PYTHON = {
         (lambda: fitted(metrics="acuracy"), ValueError, ["'acuracy'", "accuracy"]),
         (lambda: DataLoader((X, Y), 4), TypeError, ["DataLoader(TensorDataset(X, y))"]),
         (lambda: nn.MLPClassifier().predict(X), ValueError, ["call fit(X, y) first"]),
+        (lambda: nn.MLPClassifier().fit(WORDS[:, None], LABELS), ValueError, ["string to float", "pass a data frame"]),
+        (lambda: nn.MLPRegressor().fit(WORDS.astype(object)[:, None], Y), ValueError, ["pass a data frame"]),
+        (lambda: nn.MLPRegressor().fit(X, WORDS), ValueError, ["y must hold numbers", "use MLPClassifier"]),
     ],
     "checkpoints": [
         (lambda: checkpoint.save(mlp(), "run.npz"), TypeError, ["the order is (path, model)"]),

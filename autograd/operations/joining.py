@@ -343,7 +343,10 @@ def pad(x: Operand, pad_width: ArrayLike, mode: str = "constant", constant_value
     if mode != "constant":
         raise ValueError(f"pad expected mode constant, edge, reflect, symmetric or wrap, got {mode!r}")
     shape = shape_tuple(x)
-    pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
+    widths = np.asarray(pad_width)
+    if widths.dtype.kind not in "iu":
+        raise TypeError(f"pad expected integers in pad_width, got {pad_width!r:.60}")
+    pairs = np.broadcast_to(widths, (len(shape), 2)).tolist()
     padded = _pad(x, width=tuple((a, b) for a, b in pairs))
     return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), pairs), padded, constant_values)
 

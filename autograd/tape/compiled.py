@@ -58,6 +58,8 @@ class Programs:
     """
 
     def __init__(self, function: Function) -> None:
+        if not callable(function) and not hasattr(function, "__get__"):
+            raise TypeError(f"compile takes a function, such as lambda x: loss(model(x)), not {function!r:.60}")
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
         self._programs: dict[Key, list[Any]] = {}
@@ -331,6 +333,10 @@ class CompiledStep(Programs):
         array([22.5   ,  1.40625...,  0.0878...])
         """
         *data, rows = data_and_rows
+        if any(isinstance(x, tuple | list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
+            raise TypeError(
+                "many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)"
+            )
         arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
         rows = np.asarray(rows)
         if rows.ndim != 2 or rows.dtype.kind not in "iu":

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import mmap
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,7 @@ from nn.validation import checked_integer
 
 from .dataset import Dataset, as_batch, as_rows
 
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
-
-SHARE = 4  # one mapping may use a quarter of the address space of the process
+SHARE = 4  # the mappings of a data set may use a quarter of the address space that is left
 
 
 def shard_of(count: int, shard: tuple[int, int]) -> range:
@@ -55,7 +51,7 @@ class MappedDataset(Dataset):
         Rank and size: the set is this one of `size` consecutive parts, and nothing else is mapped.
     mapped : bool, optional
         Whether the files are mapped, or rows are read when they are needed.  By default they are mapped, unless that
-        would take more than a quarter of the address space of the process (``ulimit -v``).
+        would take more than a quarter of the address space that the process has left (``ulimit -v``).
     transform : callable, optional
         Applied to the arrays of a batch: ``lambda x, y: (scale(x), y)``.
 
@@ -199,5 +195,10 @@ class _Part:
 
 def _fits(size: int) -> bool:
     """Return whether a mapping of this size leaves enough of the address space."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
-    return limit < 0 or limit == resource.RLIM_INFINITY or size <= limit // SHARE
+    try:
+        mmap.mmap(-1, SHARE * size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
+    except AttributeError:  # on Windows
+        return True
+    except OSError:
+        return False
+    return True

@@ -11,6 +11,11 @@ from nn.data.cells import Cells, frame_cells
 from nn.data.columns import Column, infer_columns
 from nn.typing import Array, ArrayLike
 
+CURES = {
+    "X": "; pass a data frame, whose columns of words are encoded, or encode the words as numbers first",
+    "y": "; use MLPClassifier to predict words",
+}
+
 
 def feature_names(X: object) -> Array | None:
     """Return the column names of a data frame, None for other data."""
@@ -31,7 +36,7 @@ def _numbers(data: ArrayLike, what: str) -> Array:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{what} must hold numbers: {error}") from None
+        raise kind(f"{what} must hold numbers: {error}{CURES.get(what, '')}") from None
 
 
 def _finite(array: Array, what: str) -> None:

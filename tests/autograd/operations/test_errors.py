@@ -74,6 +74,7 @@ FAULTS = [
     ("split into none", lambda: ag.split(tensor(5), 0), ValueError, ["0 equal"]),
     ("repeat", lambda: ag.repeat(tensor(5), -2), ValueError, ["negative"]),
     ("pad width", lambda: ag.pad(tensor(5), -1), ValueError, ["pad", "negative"]),
+    ("pad width of a float", lambda: ag.pad(tensor(5), 1.5), TypeError, ["pad expected integers", "got 1.5"]),
     ("pad mode", lambda: ag.pad(tensor(5), 1, "mean"), ValueError, ["'mean'", "reflect"]),
     ("axis and dim", lambda: tensor(2).sum(axis=0, dim=0), TypeError, ["axis", "dim"]),
     ("unknown keyword", lambda: ag.cumsum(tensor(2), keepdims=True), TypeError, ["cumsum() got an unex", "'keepdims'"]),

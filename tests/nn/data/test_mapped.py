@@ -314,6 +314,28 @@ def test_files_larger_than_the_limit_are_trained_on():
     assert done.stdout.split()[0] == str(21 * 512)
 
 
+FITTING = """
+import mmap, os, resource
+import numpy as np
+from nn.data import MappedDataset
+
+np.save("x.npy", np.zeros((1000, 2500)))  # 20 MB
+taken = mmap.mmap(-1, 1 << 32, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+for left in (60, 120):
+    resource.setrlimit(resource.RLIMIT_AS, (used + (left << 20), resource.RLIM_INFINITY))
+    print(MappedDataset("x.npy")._parts[0].mapped)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its own size from /proc")
+def test_a_file_is_mapped_if_it_takes_a_quarter_of_the_address_space_that_is_left():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", FITTING], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "True"], done.stderr
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its own size from /proc")
 def test_table_larger_than_the_limit_is_trained_on():
     block = "".join(f"{i % 7},{i % 5},{i % 3}," + "0.25," * 40 + f"{i % 2}\n" for i in range(2000))
@@ -330,5 +352,5 @@ def test_table_larger_than_the_limit_is_trained_on():
 
 def test_without_limits_files_are_mapped(monkeypatch):
     saved()
-    monkeypatch.setattr(nn.data.mapped, "resource", None)
+    monkeypatch.delattr(nn.data.mapped.mmap, "PROT_READ")  # as on Windows
     assert len(MappedDataset("x.npy")._parts[0].rows) == 23
