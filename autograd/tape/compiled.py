@@ -57,11 +57,11 @@ class Programs:
         The function.
     """
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Any) -> None:
         if not callable(function) and not hasattr(function, "__get__"):
             raise TypeError(f"compile takes a function, such as lambda x: loss(model(x)), not {function!r:.60}")
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
-        self.function = function
+        self.function: Function = function
         self._programs: dict[Key, list[Any]] = {}
         self._lock: Any = threading.RLock()  # a program has one set of arrays to write into
         _locks.add(self._lock)
@@ -333,10 +333,8 @@ class CompiledStep(Programs):
         array([22.5   ,  1.40625...,  0.0878...])
         """
         *data, rows = data_and_rows
-        if any(isinstance(x, tuple | list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
-            raise TypeError(
-                "many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)"
-            )
+        if any(type(x) in (tuple, list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
+            raise TypeError("many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)")
         arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
         rows = np.asarray(rows)
         if rows.ndim != 2 or rows.dtype.kind not in "iu":
