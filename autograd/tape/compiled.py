@@ -332,11 +332,10 @@ class CompiledStep(Programs):
         >>> step.many(x, 3 * x, rows)
         array([22.5   ,  1.40625...,  0.0878...])
         """
-        *data, rows = data_and_rows
-        if any(type(x) in (tuple, list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
+        data, rows = list[Any](data_and_rows[:-1]), np.asarray(data_and_rows[-1])
+        if any(isinstance(x, tuple | list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
             raise TypeError("many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)")
         arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
-        rows = np.asarray(rows)
         if rows.ndim != 2 or rows.dtype.kind not in "iu":
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
         losses: list[float] = []
