@@ -1,4 +1,4 @@
-"""Find files, and replace them atomically."""
+"""Find files, replace them atomically, and append to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing", "write_atomically"]
+__all__ = ["append", "replacing", "write_atomically"]
 
 
 def existing_file(path: str | os.PathLike[str], kind: str = "file") -> Path:
@@ -72,7 +72,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     _remove_abandoned(target.parent)
     # short, since a name may be of any length
     temporary = target.with_name(f".{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp")
-    with _named_in_errors(path, temporary):
+    with _named_in_errors(path, os.fspath(temporary)):
         file = temporary.open("xb")  # an existing file belongs to another process
         try:
             with file:
@@ -103,13 +103,29 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes | str) -> Non
         file.write(contents.encode("utf-8") if isinstance(contents, str) else contents)
 
 
+def append(path: str | os.PathLike[str], line: str) -> None:
+    r"""Append a line to a file; if the process is killed meanwhile, the line may be incomplete.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     append(Path(folder) / "log", "first")
+    ...     append(Path(folder) / "log", "second")
+    ...     (Path(folder) / "log").read_text()
+    'first\nsecond\n'
+    """
+    with _named_in_errors(path), Path(path).open("ab") as file:
+        file.write(f"{line}\n".encode())
+
+
 @contextlib.contextmanager
-def _named_in_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
-    """Put `path` into errors of the system that contain the temporary name, or none as for a full disk."""
+def _named_in_errors(path: str | os.PathLike[str], *temporary: str) -> Iterator[None]:
+    """Put `path` into errors of the system that contain a temporary name, or none as for a full disk."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename not in (None, os.fspath(temporary)):
+        if error.errno is None or error.filename not in (None, *temporary):
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.files import replacing
 from nn.metrics import better
 from nn.typing import Array, ArrayLike, Axes, Figure, FilePath
 
@@ -37,7 +38,8 @@ def plain(axes: Axes) -> None:
 def saved(figure: Figure, path: FilePath | None) -> Figure:
     """Save a figure if a path is given, and return the figure."""
     if path is not None:
-        figure.savefig(Path(path), dpi=120)
+        with replacing(path) as file:
+            figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=120)
     return figure
 
 

@@ -11,8 +11,9 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from autograd.files import append, write_atomically
 from nn import checkpoint
 from nn.typing import FilePath, State
 from nn.validation import checked_integer
@@ -189,33 +190,25 @@ class JSONLines(Callback):
     """
 
     def __init__(self, path: FilePath) -> None:
-        self.path: Path = Path(path)
-        self.file: TextIO | None = None
+        self.path: Path = Path(path).absolute()  # also after a change of the working directory
 
     def on_train_begin(self, run: Run) -> None:
-        """Open the file; of a resumed run, keep the complete entries up to the checkpoint."""
+        """Create the file; of a resumed run, keep the complete entries up to the checkpoint."""
         lines = self.path.read_text(encoding="utf-8").splitlines(True) if run.step and self.path.exists() else []
-        kept = [line for line in lines if _logged_before(line, run.step)]
-        self.file = self.path.open("w", encoding="utf-8")
-        self.file.writelines(kept)
+        write_atomically(self.path, "".join(line for line in lines if _logged_before(line, run.step)))
 
     def on_epoch_end(self, run: Run) -> None:
         """Log the epoch."""
         self._write({"epoch": run.epoch, "step": run.step, **run.numbers, "time": round(time.time(), 3)})
 
     def on_train_end(self, run: Run) -> None:
-        """Log why the training ended, and close the file."""
-        if self.file is not None:
-            if run.history.stopped:
-                self._write({"epoch": run.epoch, "step": run.step, "stopped": run.history.stopped})
-            self.file.close()
-            self.file = None
+        """Log why the training ended."""
+        if run.history.stopped:
+            self._write({"epoch": run.epoch, "step": run.step, "stopped": run.history.stopped})
 
     def _write(self, entry: Mapping[str, object]) -> None:
-        assert self.file is not None
         plain = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
-        self.file.write(json.dumps(plain, allow_nan=False) + "\n")
-        self.file.flush()
+        append(self.path, json.dumps(plain, allow_nan=False))
 
 
 def _logged_before(line: str, step: int) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.files import existing_file, write_atomically
+from autograd.files import append, existing_file, write_atomically
 from nn.cli.folder import as_json, csv_text
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
@@ -228,7 +228,7 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "trials.jsonl"
     interrupted = False
-    with locked(args.out, "sweep"), path.open("ab", buffering=0) as file:  # a kill truncates at most one line
+    with locked(args.out, "sweep"), path.open("ab") as file:
         records = recorded(path, file)
         before = {key for key, record in records.items() if record["status"] == "done" or not args.retry}
         left = [trial for trial in plan.trials if trial.key not in before]
@@ -244,7 +244,7 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
                 trial = left[which]
                 own = {"trial": trial.number, "key": trial.key, "settings": trial.settings, "seed": trial.seed}
                 records[trial.key] = record = {**own, **found, "folder": str(args.out / trial.key)}
-                file.write(json.dumps(record).encode() + b"\n")
+                append(path, json.dumps(record))
                 os.fsync(file.fileno())
                 known += 1
                 log(f"[{known}/{len(plan.trials)}] {_line(record, plan.varied, metric)}")

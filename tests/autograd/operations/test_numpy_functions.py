@@ -30,7 +30,7 @@ CALLS = {
     "copysign": lambda f, a: f(a(X), a(X[::-1].copy())),
     "corrcoef": lambda f, a: f(a(M)),
     "correlate": lambda f, a: f(a(V), a(X), "full"),
-    "cov": lambda f, a: f(a(M), bias=True),
+    "cov": lambda f, a: f(a(M), a(M[1:] ** 2), bias=True),
     "cross": lambda f, a: f(a(S), a(V)),
     "deg2rad": lambda f, a: f(a(X)),
     "delete": lambda f, a: f(a(M), [0, 2], axis=1),
@@ -168,11 +168,25 @@ def test_polygamma_satisfies_its_reflection_and_recurrence():
     assert ag.polygamma(1, 1.0) == pytest.approx(math.pi**2 / 6, rel=1e-14)
 
 
+def test_polygamma_of_high_order_has_the_value_of_its_series():
+    for n in (5, 10, 20):
+        for x in (0.6, 3.0, 16.0, 40.0):
+            series = math.fsum((x + k) ** -(n + 1) for k in range(20_000))
+            expected = (-1) ** (n + 1) * math.factorial(n) * series
+            assert ag.polygamma(n, x) == pytest.approx(expected, rel=1e-14), (n, x)
+
+
 def test_nan_and_infinity_of_special_functions():
     np.testing.assert_array_equal(ag.erfinv(np.array([1.0, -1.0, 2.0])), [math.inf, -math.inf, math.nan])
     assert math.isnan(ag.erfinv(2.0))
     assert ag.gammaln(0.0) == math.inf
     assert math.isnan(ag.digamma(-1.0))
+
+
+def test_expm_of_a_generator_is_the_rotation():
+    for angle in (1e-3, 0.1, 1.0, 5.3, 60.0):
+        rotation = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+        np.testing.assert_allclose(ag.expm([[0.0, angle], [-angle, 0.0]]), rotation, rtol=1e-12, atol=1e-13)
 
 
 def test_decompositions_multiply_to_the_matrix():

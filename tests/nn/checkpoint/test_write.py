@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd.files import _machine, replacing
+from autograd.files import _machine, append, replacing
 from nn import checkpoint
 
 SCRIPT = Path(__file__).with_name("killed_saves.py")
@@ -191,6 +191,12 @@ def test_errors_of_writing_name_the_file_once(path):
     assert str(caught.value) == f"[Errno 28] No space left on device: {str(path)!r}"
     with pytest.raises(FileNotFoundError, match="another") as caught, replacing(path):
         path.with_name("another").open()  # not an error of writing this file
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux that has no space left")
+def test_line_for_a_full_disk_raises_an_error_with_the_name():
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        append("/dev/full", "a line")
 
 
 def test_existing_temporary_file_is_not_overwritten(path, monkeypatch):

@@ -1,9 +1,11 @@
 """Plots of training show the names of a table as they are."""
 
+import re
+
 import numpy as np
 import pytest
 
-from nn.show.plotting import confusion_figure, importance_figure, scatter_figure, svg, sweep_figure
+from nn.show.plotting import confusion_figure, importance_figure, saved, scatter_figure, svg, sweep_figure
 
 pytest.importorskip("matplotlib")
 PRICE = "$x_{$ & $y"
@@ -16,6 +18,21 @@ def test_dollar_signs_in_names_are_text():
         importance_figure({PRICE: (0.1, 0.01)}, "accuracy"),
     ):
         assert "$x_{$ &amp; $y" in svg(figure)
+
+
+def test_figure_that_cannot_be_written_leaves_the_old_file(tmp_path, monkeypatch):
+    def half_written(file, **options):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "curves.png"
+    figure = scatter_figure([1.0, 2.0], [1.0, 2.0], "title", "x")
+    saved(figure, path)
+    before = path.read_bytes()
+    monkeypatch.setattr(figure, "savefig", half_written)
+    with pytest.raises(OSError, match=re.escape(str(path))):
+        saved(figure, path)
+    assert path.read_bytes() == before
 
 
 def test_long_names_are_shortened():

@@ -578,6 +578,13 @@ def test_log_spells_out_what_json_lacks(tmp_path):
     assert "stopped" in entries[-1]
 
 
+def test_log_of_a_resumed_run_is_never_empty(tmp_path):
+    log = JSONLines(tmp_path / "log.jsonl")
+    log.path.write_text('{"epoch": 1, "step": 2}\n{"epoch": 2, "step": 4}\n')
+    log.on_train_begin(SimpleNamespace(step=2))  # a run that is killed in its first epoch writes no more
+    assert log.path.read_text() == '{"epoch": 1, "step": 2}\n'
+
+
 def test_tensorboard_receives_the_measurements(tmp_path):
     pytest.importorskip("tensorboardX")
     model, *rest = parts()
