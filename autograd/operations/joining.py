@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from autograd.typing import ArrayLike, Operand, Operation, Shape
 from .comparing import where
 from .elementwise import subtract
 from .indexing import flip, getitem, scatter, take
-from .shaping import axes_of, broadcast_to, in_dtype_of, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, flat_or_axis, in_dtype_of, moveaxis, reshape, shape_tuple, transpose
 
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
@@ -253,7 +254,18 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     >>> repeat([1.0, 2.0], 2)
     array([1., 1., 2., 2.])
     """
-    return rearranged(lambda places: np.repeat(places, repeats, axis), x)
+    if np.ndim(repeats):
+        return rearranged(lambda places: np.repeat(places, repeats, axis), x)
+    x, axis = flat_or_axis(x, axis)
+    return _copied(x, repeats, axis, axis + 1)
+
+
+def _copied(x: Operand, count: Any, axis: int, new: int) -> Operand:
+    """Return copies of an array along a new axis, `axis` or the one after it, and merge the two."""
+    count, shape = index(count), shape_tuple(x)
+    before, after = shape[:new], shape[new:]
+    wide = broadcast_to(reshape(x, (*before, 1, *after)), (*before, count, *after))
+    return reshape(wide, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
 
 
 def tile(x: Operand, reps: int | Sequence[int]) -> Operand:
@@ -276,9 +288,14 @@ def tile(x: Operand, reps: int | Sequence[int]) -> Operand:
     >>> tile([1.0, 2.0], 2)
     array([1., 2., 1., 2.])
     """
-    return rearranged(lambda places: np.tile(places, reps), x)
+    counts, shape = np.ravel(reps), shape_tuple(x)
+    x = reshape(x, (1,) * (len(counts) - len(shape)) + shape)
+    for axis, count in enumerate(counts, len(shape_tuple(x)) - len(counts)):
+        x = x if count == 1 else _copied(x, count, axis, axis)
+    return x
 
 
+@linear(lambda g, y, x, shift, axis: roll(g, np.negative(shift).tolist(), axis))
 def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Operand:
     """Shift elements along `axis`, or of the flat array, cyclically.
 
@@ -301,7 +318,15 @@ def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] |
     >>> roll([1.0, 2.0, 3.0])
     array([3., 1., 2.])
     """
-    return rearranged(lambda places: np.roll(places, shift, axis), x)
+    shape = shape_tuple(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    for by, along in np.broadcast(shift, axis):
+        lengths = shape_tuple(x)
+        (a,) = axes_of(int(along), len(lengths))
+        before, cut = (slice(None),) * a, -by % (lengths[a] or 1)
+        x = concatenate([getitem(x, (*before, slice(cut, None))), getitem(x, (*before, slice(cut)))], a)
+    return reshape(x, shape)
 
 
 @linear(
@@ -824,7 +849,10 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Operand:
     array([[2., 4.],
            [1., 3.]])
     """
-    return rearranged(lambda places: np.rot90(places, k, axes), x)
+    first, second = axes_of(axes, len(shape_tuple(x)))
+    if k % 2:
+        return flip(moveaxis(x, (first, second), (second, first)), first if k % 4 == 1 else second)
+    return flip(x, axes) if k % 4 else x
 
 
 def rollaxis(x: Operand, axis: int, start: int = 0) -> Operand:
@@ -847,7 +875,8 @@ def rollaxis(x: Operand, axis: int, start: int = 0) -> Operand:
     >>> rollaxis(np.zeros((2, 3, 4)), 2).shape
     (4, 2, 3)
     """
-    return rearranged(lambda places: np.rollaxis(places, axis, start), x)
+    numbered = np.empty(range(len(shape_tuple(x))))  # axis i has length i, so a shape is an order of axes
+    return transpose(x, np.rollaxis(numbered, axis, start).shape)
 
 
 def fftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
@@ -870,7 +899,9 @@ def fftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
     >>> fftshift([0.0, 1.0, -2.0, -1.0])
     array([-2., -1.,  0.,  1.])
     """
-    return rearranged(lambda places: np.fft.fftshift(places, axes), x)
+    shape = shape_tuple(x)
+    axes = axes_of(axes, len(shape))
+    return roll(x, [shape[a] // 2 for a in axes], axes)
 
 
 def ifftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
@@ -893,7 +924,9 @@ def ifftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
     >>> ifftshift([-2.0, -1.0, 0.0, 1.0])
     array([ 0.,  1., -2., -1.])
     """
-    return rearranged(lambda places: np.fft.ifftshift(places, axes), x)
+    shape = shape_tuple(x)
+    axes = axes_of(axes, len(shape))
+    return roll(x, [-(shape[a] // 2) for a in axes], axes)
 
 
 def full(shape: int | Shape, fill_value: Operand) -> Operand:

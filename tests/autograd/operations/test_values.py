@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -206,11 +207,15 @@ def test_variance_of_a_value_is_zero(f):
         (lambda: ag.repeat(X, 0, 1), lambda: np.repeat(X, 0, 1)),
         (lambda: ag.tile(X, 2), lambda: np.tile(X, 2)),
         (lambda: ag.tile(X, (2, 1, 1, 3)), lambda: np.tile(X, (2, 1, 1, 3))),
+        (lambda: ag.tile(X, (0, 1)), lambda: np.tile(X, (0, 1))),
         (lambda: ag.tile(2.0, 3), lambda: np.tile(2.0, 3)),
         (lambda: ag.flip(X), lambda: np.flip(X)),
         (lambda: ag.flip(X, (0, -1)), lambda: np.flip(X, (0, -1))),
         (lambda: ag.roll(X, 5), lambda: np.roll(X, 5)),
         (lambda: ag.roll(X, (1, -1), (0, 2)), lambda: np.roll(X, (1, -1), (0, 2))),
+        (lambda: ag.roll(X, (1, 1), 2), lambda: np.roll(X, (1, 1), 2)),
+        (lambda: ag.roll(X, (1, 3)), lambda: np.roll(X, (1, 3))),
+        *[(partial(ag.rot90, X, k, (2, -3)), partial(np.rot90, X, k, (2, -3))) for k in range(-3, 3)],
         (lambda: ag.tril(X, 1), lambda: np.tril(X, 1)),
         (lambda: ag.triu(X, -1), lambda: np.triu(X, -1)),
         (lambda: ag.diag(VECTOR, 2), lambda: np.diag(VECTOR, 2)),

@@ -309,6 +309,10 @@ def test_layers_that_reshape_leave_the_rows_open(path):
         Function(lambda x: x.reshape(len(x), 8, 1)),
         Function(lambda x: x.reshape(len(x) * 2, 4)),
         Function(lambda x: ag.broadcast_to(x[:, :1], x.shape) + x),
+        Function(lambda x: ag.roll(x, (1, 3), (1, -1))),
+        Function(lambda x: ag.repeat(x, 2, axis=1)),
+        Function(lambda x: ag.tile(x, 3)),
+        Function(lambda x: ag.rot90(x, 1, (1, 2))),
     ):
         assert rows_are_open(export_onnx(path, model, x)), model
         for more in (np.concatenate([x, -x]), x[:1], x[:0]):
