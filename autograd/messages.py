@@ -73,13 +73,16 @@ INSTEAD = {
     "cumulative_trapezoid": "cumsum(0.5 * (y[1:] + y[:-1]) * dx)", "constant_pad_nd": "pad(t, width)",
     "cartesian_prod": "reshape(stack(meshgrid(a, b), -1), (-1, 2))", "log_ndtr": "log(0.5 * erfc(-x / 2**0.5))",
     "combinations": "t[np.array([*itertools.combinations(range(len(t)), r)])]", "ndtri": "2**0.5 * erfinv(2 * p - 1)",
-    "scatter_reduce": "index_add(t, index, values)", "index_reduce": "index_add(t, index, values)",
+    "scatter_reduce": "index_add(t, index, values) for a sum", "index_reduce": "index_add(t, index, values) for a sum",
+    "renorm": "t * minimum(1.0, maxnorm / norm(t, p, axis, keepdims=True))", "select": "take(t, index, axis)",
+    "mvlgamma": "sum(gammaln(t[..., None] - 0.5 * np.arange(p)), -1) + p * (p - 1) / 4 * np.log(np.pi)",
+    "tensorsolve": "reshape(solve(reshape(t, (b.size, -1)), flatten(b)), t.shape[b.ndim :])", "slice": "t[i:j]",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
 INSTEAD |= dict.fromkeys(
-    ("put", "index_put", "index_copy", "masked_scatter", "select_scatter", "slice_scatter", "diagonal_scatter"),
-    "where(mask, values, t)",
-)
+    ("scatter", "put", "index_put", "index_copy", "masked_scatter", "select_scatter", "slice_scatter",
+     "diagonal_scatter"), "where(mask, scatter(values, index, t.shape), t)",
+)  # fmt: skip
 INSTEAD_SENTENCES = {
     "device": ONE_DEVICE, "is_cuda": ONE_DEVICE, "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE,
     "pin_memory": ONE_DEVICE, "contiguous": ANY_LAYOUT, "is_contiguous": ANY_LAYOUT,

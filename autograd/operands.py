@@ -30,7 +30,7 @@ def operand(a: Operand, op: Primitive) -> Data:
         return a.item()
     if isinstance(a, (list, tuple)):
         if any(isinstance(item, Node) and np.ndim(item._value) for item in a):
-            raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
+            raise TypeError(f"{op.name} expected one array, got a list of Tensors; use stack([...]) or pass each one")
         return operand(regular_array(op.name, a), op)
     if isinstance(a, np.ndarray) and kind is not np.ndarray:
         return operand(np.asarray(a), op)

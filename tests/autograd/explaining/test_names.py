@@ -162,7 +162,7 @@ OPERANDS = {
     "a": SQUARE, "b": SQUARE.T, "c": SQUARE + 1.0, "l": np.linalg.cholesky(SQUARE @ SQUARE.T), "t": SQUARE,
     "x": np.array([0.5]), "y": np.array([0.3]), "boundaries": np.array([0.0, 1.0]), "value": 2.0, "p": 2.0,
     "base": 10.0, "min": 0.6, "max": 1.5, "start": 0.0, "stop": 1.0, "num": 3, "mask": SQUARE > 0.4,
-    "values": 2.0, "k": 1, "q": 0.25, "n": 3,
+    "values": 2.0, "k": 1, "q": 0.25, "n": 3, "index": SQUARE > 0.4, "axis": 1, "maxnorm": 1.5,
 }  # fmt: skip
 EXPECTED = {
     "rsub": SQUARE.T - SQUARE, "addmv": SQUARE + 1.0 + SQUARE @ SQUARE.T,
@@ -177,6 +177,7 @@ EXPECTED = {
     "diagflat": np.diag(SQUARE.ravel(), 1), "cholesky_inverse": np.linalg.inv(SQUARE @ SQUARE.T),
     "erfcx": [np.exp(0.25) * math.erfc(0.5)], "nanmedian": np.median(SQUARE), "nanquantile": np.quantile(SQUARE, 0.25),
     "log_ndtr": [np.log(0.6914624612740131)], "vander": [[1.0, 0.5, 0.25]], "index_put": [[2.0, 2.0], [0.3, 2.0]],
+    "renorm": SQUARE * [[1.5 / np.hypot(2.0, 0.5)], [1.0]],
 }  # fmt: skip
 
 
@@ -192,6 +193,11 @@ def test_suggested_functions_of_pytorch_compute_the_same():
     a, b, t = rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), Tensor(rng.normal(size=(2, 5)))
     top = ag.take_along_axis(t, ag.flip(ag.argsort(t), -1)[..., :2], -1)
     np.testing.assert_array_equal(top.data, -np.sort(-t.data)[:, :2])
+    gammas = eval(INSTEAD["mvlgamma"], vars(ag) | {"t": Tensor([2.5]), "p": 2, "np": np})
+    assert gammas.item() == pytest.approx(math.lgamma(2.5) + math.lgamma(2.0) + 0.5 * math.log(math.pi))
+    cube = rng.normal(size=(2, 2, 4))
+    solution = eval(INSTEAD["tensorsolve"], vars(ag) | {"t": Tensor(cube), "b": t[:, :2]})
+    np.testing.assert_allclose(solution.data, np.linalg.tensorsolve(cube, t[:, :2].data))
     distances = ag.norm(Tensor(a)[:, None] - b, axis=-1)
     np.testing.assert_allclose(distances.data, [[math.dist(x, y) for y in b] for x in a])
 
@@ -226,6 +232,6 @@ def test_arguments_of_pytorch_mean_the_same_here():
     y.backward(retain_graph=True)
     y.backward()
     np.testing.assert_array_equal(t.grad, 4 * x)
-    for name in ("median", "erfinv", "scatter", "nan_to_num"):
+    for name in ("median", "erfinv", "nan_to_num"):
         with pytest.raises(AttributeError, match=rf"write autograd\.{name}\("):
             getattr(t, name)
