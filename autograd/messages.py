@@ -51,7 +51,7 @@ INSTEAD = {
     "lgamma": "gammaln(x)", "numel": "t.numel()", "zero": "t.zero_grad() for gradients, t.data = 0 * t.data for values",
     "rsub": "b - a", "addmv": "c + a @ b", "addr": "c + outer(a, b)", "addcmul": "c + value * a * b",
     "addcdiv": "c + value * a / b", "clamp_min": "maximum(t, min)", "clamp_max": "minimum(t, max)",
-    "frac": "t - trunc(t)", "sgn": "sign(t)", "positive": "+t", "logical_xor": "a != b", "dist": "norm(a - b, p)",
+    "frac": "t - trunc(t)", "sgn": "sign(t)", "positive": "+t", "dist": "norm(a - b, p)",
     "vector_norm": "norm(t, p, axis)", "logdet": "slogdet(t)[1]", "pinverse": "pinv(t)", "msort": "sort(t, 0)",
     "cholesky_solve": "solve(l @ l.mT, b)", "solve_triangular": "solve(a, b)", "trapz": "trapezoid(y, x)",
     "take_along_dim": "take_along_axis(t, indices, axis)", "tensor_split": "array_split(t, parts, axis)",
@@ -77,6 +77,7 @@ INSTEAD = {
     "renorm": "t * minimum(1.0, maxnorm / norm(t, p, axis, keepdims=True))", "select": "take(t, index, axis)",
     "mvlgamma": "sum(gammaln(t[..., None] - 0.5 * np.arange(p)), -1) + p * (p - 1) / 4 * np.log(np.pi)",
     "tensorsolve": "reshape(solve(reshape(t, (b.size, -1)), flatten(b)), t.shape[b.ndim :])", "slice": "t[i:j]",
+    "logical_xor": "(a != 0) != (b != 0)",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
 INSTEAD |= dict.fromkeys(

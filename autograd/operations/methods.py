@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd import operations as ops
 from autograd.graph import Node
+from autograd.messages import equivalent
 from autograd.operands import boxed
 from autograd.recording import notify_read, raw_data
 from autograd.typing import Array, Function, Operand, Operation, Params, Shape, Tree
@@ -39,8 +40,9 @@ _ABOUT_NUMBERS = {
     "histogram", "histogram_bin_edges", "isclose", "nonzero", "unique",
 }  # fmt: skip
 _WITHOUT_GRADIENT = _ABOUT_NUMBERS | {
-    "array2string", "array_repr", "array_str", "can_cast", "empty_like", "iscomplex", "iscomplexobj", "isreal",
-    "isrealobj", "may_share_memory", "ndim", "ones_like", "result_type", "shape", "shares_memory", "size", "zeros_like",
+    "array2string", "array_repr", "array_str", "can_cast", "diag_indices_from", "empty_like", "iscomplex",
+    "iscomplexobj", "isreal", "isrealobj", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
+    "shares_memory", "size", "tril_indices_from", "triu_indices_from", "zeros_like",
 }  # fmt: skip
 
 
@@ -58,10 +60,8 @@ def _operation_of(func: Function) -> Operation | None:
 
 def unsupported(spelled: str) -> TypeError:
     """Return the error of a function that would read the data of nodes without recording anything."""
-    return TypeError(
-        f"{spelled} is not supported on nodes, as it would lose the gradient; use a function of autograd, or "
-        "detach() first if no gradient is wanted"
-    )
+    cure = equivalent(spelled.rpartition(".")[2]) or "; use a function of autograd, or detach() first if none is wanted"
+    return TypeError(f"{spelled} is not supported on nodes, as it would lose the gradient{cure}")
 
 
 def names_of_numpy() -> tuple[list[str], list[str]]:

@@ -16,7 +16,9 @@ from .checks import as_operand, constant
 from .classification import as_indices
 from .fused import affine, scaled_to_unit, standardized
 
-__all__ = ["alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm"]
+__all__ = [
+    "alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "group_norm", "layer_norm", "linear", "rms_norm",
+]  # fmt: skip
 
 
 def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
@@ -276,12 +278,12 @@ def batch_norm(
     else:
         mean, var = (_channels(constant(a, x), x.ndim) for a in (running_mean, running_var))
         y = (x - mean) * (1.0 / ag.sqrt(var + eps))
-    return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
+    return _scaled_and_shifted(y, _channels(weight, x.ndim), _channels(bias, x.ndim))
 
 
 def _channels(a: Operand, ndim: int) -> Operand:
-    """Return an array of shape (C,) in the shape that broadcasts against (N, C) or (N, C, L)."""
-    return a.reshape(-1, 1) if ndim == 3 else a
+    """Return None, or an array of shape (C,) in the shape that broadcasts against (N, C, ...)."""
+    return a if a is None or ndim == 2 else a.reshape(-1, *(1,) * (ndim - 2))
 
 
 def _scaled_and_shifted(y: Operand, weight: Operand, bias: Operand) -> Operand:
@@ -334,9 +336,53 @@ def layer_norm(
     array([[-1.,  1.]])
     """
     x = as_operand(input)
-    return _scaled_and_shifted(
-        standardized(x, axis=_last_axes("layer_norm", x, normalized_shape), eps=eps), weight, bias
-    )
+    axes = _last_axes("layer_norm", x, normalized_shape)
+    return _scaled_and_shifted(standardized(x, axis=axes, eps=eps), weight, bias)
+
+
+def group_norm(
+    input: Operand, num_groups: int, weight: Operand = None, bias: Operand = None, eps: float = 1e-5
+) -> Operand:
+    r"""Normalize every group of channels of an example: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C, ...)
+        Channels are the second axis.
+    num_groups : int
+        Number of groups of ``C / num_groups`` neighbouring channels, each with its own mean and (biased) variance.
+    weight, bias : Tensor or ndarray of shape (C,), optional
+        Scale and shift of every channel.
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The normalized examples.
+
+    Raises
+    ------
+    ValueError
+        If the number of channels is not a multiple of `num_groups`, or differs from the length of a parameter.
+
+    Notes
+    -----
+    Wu & He 2018, eq. 1 and 7.
+
+    Examples
+    --------
+    >>> group_norm([[1.0, 3.0, 50.0, 70.0]], 2, eps=0.0)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    x = as_operand(input)
+    lengths = {x.shape[1:2], *(shape_of(a) for a in (weight, bias) if a is not None)}
+    if x.ndim < 2 or x.shape[1] % num_groups or len(lengths) > 1:
+        c = f"C a multiple of {num_groups} and the length of weight and bias"
+        raise ValueError(f"group_norm: expected input of shape (N, C, ...), {c}, got {x.shape}")
+    groups = x.reshape(len(x), num_groups, x.shape[1] // num_groups, *x.shape[2:])
+    y = standardized(groups, axis=tuple(range(2, x.ndim + 1)), eps=eps).reshape(x.shape)
+    return _scaled_and_shifted(y, _channels(weight, x.ndim), _channels(bias, x.ndim))
 
 
 def rms_norm(
@@ -363,6 +409,5 @@ def rms_norm(
     x = as_operand(input)
     if eps is None:
         eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps)
-    return _scaled_and_shifted(
-        scaled_to_unit(x, axis=_last_axes("rms_norm", x, normalized_shape), eps=eps), weight, None
-    )
+    axes = _last_axes("rms_norm", x, normalized_shape)
+    return _scaled_and_shifted(scaled_to_unit(x, axis=axes, eps=eps), weight, None)

@@ -16,7 +16,7 @@ from nn.validation import checked_integer, checked_range
 from .activation import FunctionModule
 from .linear import filled
 
-__all__ = ["AlphaDropout", "BatchNorm1d", "Dropout", "LayerNorm", "RMSNorm"]
+__all__ = ["AlphaDropout", "BatchNorm1d", "Dropout", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class BatchNorm1d(Module):
@@ -182,6 +182,61 @@ class LayerNorm(Module):
     def forward(self, input: Operand) -> Operand:
         """Return the normalized examples, of the shape of `input`."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+class GroupNorm(Module):
+    r"""Group normalization :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every example.
+
+    Parameters
+    ----------
+    num_groups : int
+        Number of groups of neighbouring channels, each with its own mean and biased variance.
+    num_channels : int
+        Number of channels `C` of inputs of shape (N, C, ...), a multiple of `num_groups`.
+    eps : float
+        Added to the variance.
+    affine : bool
+        Learn a scale and a shift of every channel.
+    dtype : dtype, optional
+        Type of the parameters; the default dtype if not given.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape (C,) or None
+        Scale, initially 1, and shift, initially 0.
+
+    Raises
+    ------
+    ValueError
+        If `num_channels` is not a multiple of `num_groups`, or an input has another number of channels.
+
+    Notes
+    -----
+    Wu & He 2018.
+
+    Examples
+    --------
+    >>> GroupNorm(2, 4)(np.array([[1.0, 3.0, 50.0, 70.0]])).numpy().round(3)
+    array([[-1.,  1., -1.,  1.]])
+    """
+
+    _shown: tuple[str, ...] = ("num_groups", "num_channels", "eps")
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: DType = None
+    ) -> None:
+        super().__init__()
+        self.num_groups: int = checked_integer("GroupNorm", "num_groups", num_groups, 1)
+        self.num_channels: int = checked_integer("GroupNorm", "num_channels", num_channels, 1)
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm cannot divide {num_channels} channels into {num_groups} equal groups")
+        self.eps = eps
+        self.weight: Parameter | None = filled(num_channels, 1.0, dtype) if affine else None
+        self.bias: Parameter | None = filled(num_channels, 0.0, dtype) if affine else None
+
+    def forward(self, input: Operand) -> Operand:
+        """Return the normalized examples, of the shape of `input`."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(Module):

@@ -376,6 +376,16 @@ def test_no_function_of_numpy_reads_the_values_of_a_node_silently():
     assert {"np.add", "np.tanh", "np.sum", "np.concatenate", "np.linalg.norm"} <= recorded & set(records)
 
 
+def test_refused_functions_of_numpy_name_a_known_replacement():
+    t = Tensor([[1.0, 2.0]], requires_grad=True)
+    for call, cure in ((np.logical_xor, r"write \(a != 0\) != \(b != 0\)"), (np.spacing, "use a function of autograd")):
+        with pytest.raises(TypeError, match=rf"np\.{call.__name__} is not supported on nodes.*{cure}"):
+            call(*[t, t][: call.nin])
+    with pytest.raises(TypeError, match=r"diag\(flatten\(t\), k\)"):
+        np.diagflat(t)
+    assert np.array_equal(np.triu_indices_from(t), np.triu_indices(1, m=2))
+
+
 def test_array_of_values_is_not_written_into_a_node():
     with pytest.raises(TypeError, match=r"np\.absolute on nodes takes no out"):
         np.absolute(np.array([Value(-1.0)], dtype=object), out=Value(2.0))

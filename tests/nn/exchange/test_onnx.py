@@ -190,6 +190,7 @@ def test_every_activation_exports_with_open_rows(name, path):
 
 
 LAYERS = {
+    "GroupNorm": lambda: nn.GroupNorm(2, 4),
     "LayerNorm": lambda: nn.LayerNorm(4),
     "RMSNorm": lambda: nn.RMSNorm(4),
     "Dropout": lambda: nn.Dropout(0.5),

@@ -60,6 +60,8 @@ def test_no_axis_at_all():
         (lambda: nn.BatchNorm1d(2, momentum=1.5), ValueError, "1.5"),
         (lambda: nn.LayerNorm(2.5), TypeError, "2.5"),
         (lambda: nn.RMSNorm((2, 0)), ValueError, "0"),
+        (lambda: nn.GroupNorm(0, 4), ValueError, "0"),
+        (lambda: nn.GroupNorm(3, 4), ValueError, "4 channels into 3 equal groups"),
         (lambda: nn.PReLU(0), ValueError, "0"),
         (lambda: nn.Dropout(1.5), ValueError, "1.5"),
         (lambda: nn.Dropout(-0.1), ValueError, "-0.1"),
@@ -118,6 +120,12 @@ def test_layer_norm_shapes():
         nn.LayerNorm(4)(X)
     with raises(ValueError, r"rms_norm", r"\(..., 5, 3\)", r"\(4, 3\)"):
         nn.RMSNorm((5, 3))(X)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 6), (2, 1)])
+def test_group_norm_shapes(shape):
+    with raises(ValueError, r"group_norm", r"\(N, C, \.\.\.\), C a multiple of 2", str(shape).replace("(", r"\(")[:-1]):
+        nn.GroupNorm(2, 4)(np.ones(shape))
 
 
 def test_embedding_index():

@@ -37,6 +37,13 @@ def test_batch_norm_follows_ioffe_and_szegedy():
     assert layer.num_batches_tracked == 3
 
 
+def test_group_norm_of_one_group_is_layer_norm_with_parameters_per_channel():
+    x, weight, bias = RNG.normal(size=(2, 4, 3)), RNG.normal(size=4), RNG.normal(size=4)
+    found = F.group_norm(x, 1, weight, bias)
+    np.testing.assert_allclose(found, F.layer_norm(x, (4, 3)) * weight[:, None] + bias[:, None], rtol=1e-12)
+    assert F.group_norm(x[:0], 2).shape == (0, 4, 3)
+
+
 def test_batch_norm_without_momentum_averages_all_batches():
     layer, rng = nn.BatchNorm1d(2, momentum=None), np.random.default_rng(1)
     batches = rng.normal(size=(4, 6, 2))
@@ -367,7 +374,7 @@ def test_defaults_of_stateful_layers_equal_those_of_pytorch():
     wanted = {
         "dropout": {"p": 0.5, "training": True}, "alpha_dropout": {"p": 0.5, "training": False},
         "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False}, "layer_norm": {"eps": 1e-5},
-        "batch_norm": {"training": False, "eps": 1e-5}, "rms_norm": {"eps": None},
+        "batch_norm": {"training": False, "eps": 1e-5}, "rms_norm": {"eps": None}, "group_norm": {"eps": 1e-5},
         "cosine_similarity": {"dim": 1, "eps": 1e-8},
         "pairwise_distance": {"p": 2.0, "eps": 1e-6, "keepdim": False},
     }  # fmt: skip
@@ -376,6 +383,7 @@ def test_defaults_of_stateful_layers_equal_those_of_pytorch():
         assert {key: found[key].default for key in defaults} == defaults
     layers = {nn.Dropout: {"p": 0.5}, nn.BatchNorm1d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
               nn.LayerNorm: {"eps": 1e-5, "elementwise_affine": True, "bias": True}, nn.PReLU: {"init": 0.25},
+              nn.GroupNorm: {"eps": 1e-5, "affine": True},
               nn.RReLU: {"lower": 1 / 8, "upper": 1 / 3}, nn.Flatten: {"start_dim": 1, "end_dim": -1}}  # fmt: skip
     for layer, defaults in layers.items():
         found = inspect.signature(layer).parameters
