@@ -296,7 +296,7 @@ def report(args: argparse.Namespace, out: Print) -> int:
     if result["stopped"]:
         lines.append(f"ended early: {result['stopped']}")
     lines.append("last epoch: " + format_numbers({key: values[-1] for key, values in run.history.items() if values}))
-    lines.append(f"{'In' if result['verdicts'] else 'No problems detected in'} {result['summary']}")
+    lines.append(f"{'' if result['verdicts'] else 'No problems detected in '}{result['summary']}.")
     lines += result["verdicts"]
     files = sorted(path.name for path in args.run.iterdir() if path.is_file())
     lines.append(f"{args.run}/: " + ", ".join(files))

@@ -107,8 +107,9 @@ def write_page(
     if history.epochs:
         parts += ["<h2>Epochs</h2>", plotting.svg(plotting.history_figure(history)), _epochs(history)]
     parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
+    unrelated = UNRELATED if run.classes else (*UNRELATED, "label_smoothing", "temperature")
     outcome = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
-    settings = {key: value for key, value in (run.settings | outcome).items() if key not in UNRELATED}
+    settings = {key: value for key, value in (run.settings | outcome).items() if key not in unrelated}
     rows = [[key, _shown(value)] for key, value in settings.items() if value not in ("", [], {}, [*MISSING])]
     parts += ["<h2>Settings</h2>", html_table((), rows)]
     write_atomically(path, document(title, parts))

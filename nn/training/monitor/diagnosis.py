@@ -64,7 +64,7 @@ class Report(list[Verdict]):
     --------
     >>> report = Report([], "120 steps: the loss went from 0.7 to 0.1")
     >>> print(report)
-    No problems detected in 120 steps: the loss went from 0.7 to 0.1
+    No problems detected in 120 steps: the loss went from 0.7 to 0.1.
     >>> "nan" in report
     False
     """
@@ -87,7 +87,7 @@ class Report(list[Verdict]):
         return kind in self.kinds
 
     def __str__(self) -> str:
-        return "\n".join([f"In {self.summary}", *map(str, self)]) if self else f"No problems detected in {self.summary}"
+        return "\n".join([f"{'' if self else 'No problems detected in '}{self.summary}.", *map(str, self)])
 
     def __repr__(self) -> str:
         return f"Report({', '.join(self.kinds) or 'no problems'})"
@@ -234,9 +234,9 @@ def dead_units(e: Evidence) -> Finding:
         return None
     name = max(dead, key=lambda key: dead[key][0])
     share, units = dead[name]
-    others = f" (also {', '.join(key for key in dead if key != name)})" if len(dead) > 1 else ""
-    rows = f"every row of the last {len(e.recent)} samples{others}"
-    return name, f"{share:.0%} of the {units} units of {name} gave 0 for {rows}"
+    others = f" (also of {', '.join(key for key in dead if key != name)})" if len(dead) > 1 else ""
+    rows = f"every row of the last {len(e.recent)} samples"
+    return name, f"{share:.0%} of the {units} units of module {name}{others} gave 0 for {rows}"
 
 
 @rule("saturation", "smaller initial weights (Xavier), standardised inputs, batch normalisation before the "
@@ -250,7 +250,7 @@ def saturation(e: Evidence) -> Finding:
     name = max(found, key=found.__getitem__, default="")
     if not name or not found[name] > 0.5:
         return None
-    return name, f"{found[name]:.0%} of the outputs of {name} lie at the flat ends of the curve"
+    return name, f"{found[name]:.0%} of the outputs of module {name} lie at the flat ends of the curve"
 
 
 @rule("learning rate too large", "divide the learning rate by 10, or find one with nn.find_lr")

@@ -136,7 +136,7 @@ class Monitor:
     ...     optimizer.step()
     ...     monitor.step(loss)
     >>> print(monitor.report())
-    No problems detected in 200 steps: the loss went from ... to ...
+    No problems detected in 200 steps: the loss went from ... to ....
     """
 
     def __init__(self, model: Module, optimizer: Optimizer | None = None, every: int = 10) -> None:

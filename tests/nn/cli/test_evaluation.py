@@ -40,6 +40,8 @@ def test_train_compares_with_baselines_and_writes_one_page(table, capsys):
     page = Path("run/report.html").read_text(encoding="utf-8")
     for key, value in (("hidden", "64, 64"), ("refit", "no")):
         assert f"<td>{key}</td><td>{value}</td>" in page
+    assert "<td>label_smoothing</td><td>0.05</td>" in page
+    assert "<td>temperature</td>" in page
     assert "#n/a" not in page  # the default list of words for a missing value
     headings = ["Scores on the test rows", "Calibration", "Importance of columns", "Data", "Epochs", "Diagnosis"]
     places = [page.index(f"<h2>{heading}") for heading in headings]
@@ -51,6 +53,17 @@ def test_train_compares_with_baselines_and_writes_one_page(table, capsys):
     low, high = result["intervals"]["accuracy"]
     assert low <= result["test"]["accuracy"] <= high
     assert result["temperature"] == load_run(Path("run")).temperature
+
+
+@pytest.mark.usefixtures("figures")
+def test_report_of_a_regression_lists_no_settings_of_classification(capsys):
+    pytest.importorskip("matplotlib")
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i / 10}\n" for i in range(40)), encoding="utf-8")
+    run(capsys, "train", "t.csv", "--epochs", 2)
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    assert "<td>dropout</td>" in page
+    assert "label_smoothing" not in page
+    assert "temperature" not in page
 
 
 def test_folds_make_an_ensemble_that_predicts_and_explains(table, capsys):
