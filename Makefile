@@ -98,7 +98,7 @@ pictures: $(VENV)/.test
 	@$(RUN) demos/pictures.py
 
 notebooks: $(VENV)/.test
-	@$(RUN) demos/notebooks.py
+	@$(RUN) demos/notebooks.py $(ARGS)
 
 release: $(VENV)/.release
 	@$(RUN) tests/release.py $(ARGS)

@@ -1,6 +1,7 @@
 """Run every demo, with warnings as errors, and check the files that it promises to write."""
 
 import importlib
+import json
 import os
 import re
 import runpy
@@ -46,12 +47,26 @@ def test_the_walkthrough_is_numbered_without_a_gap():
     assert [int(path.name[:2]) for path in WALKTHROUGH] == list(range(len(WALKTHROUGH)))
 
 
+def words_and_numbers(text):
+    """Return a text without its numbers, and the numbers; times are left out, since they differ from run to run."""
+    text = re.sub(r" +[\d.,]+ (?:us|ms|s)\b", "", text)
+    number = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+    return re.sub(number, "#", text), [float(found) for found in re.findall(number, text)]
+
+
 @pytest.mark.parametrize("path", WALKTHROUGH, ids=lambda path: path.stem)
 def test_a_step_of_the_walkthrough_runs_without_optional_packages(path, run, tmp_path, monkeypatch):
     for package in ("matplotlib", "tqdm", "tensorboardX", "safetensors", "onnx", "threadpoolctl", "mpi4py", "pandas"):
         monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setenv("CHAINRULE_NUMBA", "0")
-    pictures = re.findall(r"^picture: (out/\S+\.svg)$", run(path.name).stdout, re.MULTILINE)
+    printed = run(path.name).stdout
+    cells = json.loads((ROOT / f"demos/notebooks/{path.stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+    cells = [cell for cell in cells if not cell["source"][0].startswith("check(")]  # an exercise
+    stored = [output.get("text", "") for cell in cells for output in cell.get("outputs", ())]
+    (words, numbers), (words_before, numbers_before) = words_and_numbers(printed), words_and_numbers("".join(stored))
+    assert words == words_before, f"run: make notebooks ARGS={path.stem[:2]}"
+    assert numbers == pytest.approx(numbers_before, rel=1e-3), f"run: make notebooks ARGS={path.stem[:2]}"
+    pictures = re.findall(r"^picture: (out/\S+\.svg)$", printed, re.MULTILINE)
     assert len(pictures) == len(set(pictures)) >= 3
     for name in pictures:
         svg = (tmp_path / name).read_text(encoding="utf-8")
