@@ -1,7 +1,7 @@
 """Build the distributions, check them, and test each in an environment of its own; upload nothing.
 
     python tests/release.py                        # with this Python
-    python tests/release.py --python python3.14    # with other interpreters too
+    python tests/release.py --python python3.15    # with other interpreters too
     python tests/release.py --final                # the changelog must state the date, and no file may have changed
 
 With the oldest supported Python, the tests run with the oldest NumPy too.  The wheel is built from the source
