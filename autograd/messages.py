@@ -77,7 +77,7 @@ INSTEAD = {
     "renorm": "t * minimum(1.0, maxnorm / norm(t, p, axis, keepdims=True))", "select": "take(t, index, axis)",
     "mvlgamma": "sum(gammaln(t[..., None] - 0.5 * np.arange(p)), -1) + p * (p - 1) / 4 * np.log(np.pi)",
     "tensorsolve": "reshape(solve(reshape(t, (b.size, -1)), flatten(b)), t.shape[b.ndim :])", "slice": "t[i:j]",
-    "logical_xor": "(a != 0) != (b != 0)",
+    "logical_xor": "(a != 0) != (b != 0)", "split_with_sizes": "split(t, np.cumsum(sizes)[:-1])",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
 INSTEAD |= dict.fromkeys(
@@ -90,16 +90,18 @@ INSTEAD_SENTENCES = {
     "__dlpack__": OUTSIDE, "__dlpack_device__": OUTSIDE, "__array_namespace__": OUTSIDE,
 }  # fmt: skip
 
-# PyTorch's names of arguments, and NumPy's.
+# Other names of arguments of PyTorch and NumPy, and ours.
 OURS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "p": "ord", "diagonal": "k", "dim1": "axis1", "dim2": "axis2",
-    "value": "constant_values", "correction": "ddof",
+    "value": "constant_values", "correction": "ddof", "a_min": "min", "a_max": "max", "rtol": "rcond",
+    "newshape": "shape",  # of NumPy 2.0
 }  # fmt: skip
 
-# Options of PyTorch that a method of Tensor does not take, and their equivalents.
+# Options of PyTorch and NumPy that do not exist here, and their equivalents.
 INSTEAD_OPTIONS = {
     "unbiased": "correction=1 for True, correction=0 for False", "descending": "flip(t.sort(axis), axis)",
     "stable": "nothing, the order of equal elements is kept", "out": "nothing, results are always new nodes",
+    "dtype": "t.astype(dtype) in place of t", "where": "where(mask, t, value) in place of t",
     "split_size_or_sections": "array_split(t, parts, axis), or split(t, indices, axis)",
 }  # fmt: skip
 

@@ -123,7 +123,7 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     """
     order = 2.0 if ord is None or ord == "fro" else ord
     if isinstance(order, str) or order != order:
-        raise ValueError(f"norm expected a number as order, got {ord!r}")
+        raise ValueError(f"norm expected a number as order, got {ord!r}; matrix_norm takes 'nuc'")
     if order == 0:
         return sum(1.0 * not_equal(x, 0), axis, keepdims)
     return (_norm if order > 0 else _norm_of_powers)(x, order, axis, keepdims)

@@ -12,13 +12,13 @@ import numpy as np
 from autograd import operations as ops
 from autograd.graph import Node
 from autograd.messages import equivalent
-from autograd.operands import boxed
+from autograd.operands import boxed, translated
 from autograd.recording import notify_read, raw_data
 from autograd.typing import Array, Function, Operand, Operation, Params, Shape, Tree
 
 from .indexing import elements
 
-# Where NumPy's name differs from ours, of functions and of their arguments.
+# Where NumPy's name of a function differs from ours.
 _NAMES = {
     "true_divide": "divide", "float_power": "power", "fabs": "absolute", "rint": "round", "around": "round",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
@@ -29,7 +29,6 @@ _NAMES = {
     "logical_or.reduce": "any", "logical_and.reduce": "all", "add.accumulate": "cumsum",
     "multiply.accumulate": "cumprod",
 }  # fmt: skip
-_ARGUMENTS = {"a_min": "min", "a_max": "max", "correction": "ddof", "newshape": "shape"}  # the last in NumPy 2.0
 
 # Functions of numpy.linalg that take the last two axes, unlike their namesakes in numpy.
 _OF_LAST_AXES = {"diagonal", "trace"}
@@ -148,7 +147,8 @@ def _in_our_words(
         elif len(operands) < len(required):
             operands.append(value)
         elif value is not signature.parameters[name].default and name != "optimize":
-            options[_ARGUMENTS.get(name, name)] = value
+            options[name] = value
+    options = translated(spelled, ours.parameters, options)
     if strange := sorted(options.keys() - ours.parameters.keys()):
         raise TypeError(f"{spelled} on nodes takes no {', '.join(strange)}")
     return operands, options

@@ -691,10 +691,10 @@ def multilabel_margin_loss(input: Operand, target: Operand, reduction: str = "me
         if t.size and not (t.min() >= -1 and t.max() < t.shape[-1]):
             raise IndexError(f"multilabel_margin_loss: classes must be in [0, {t.shape[-1]}), or -1 after the last")
         listed = np.logical_and.accumulate(t >= 0, axis=-1)
-        return ((t[..., None] == np.arange(t.shape[-1])) & listed[..., None]).any(axis=-2).astype(float)
+        return ((t[..., None] == np.arange(t.shape[-1])) & listed[..., None]).sum(axis=-2).astype(float)
 
-    own = constant(callback(chosen, t), x)
-    hinge = ag.relu(1.0 - x[..., :, None] + x[..., None, :]) * own[..., :, None] * (1.0 - own)[..., None, :]
+    own = constant(callback(chosen, t), x)  # a class listed twice counts twice, as in PyTorch
+    hinge = ag.relu(1.0 - x[..., :, None] + x[..., None, :]) * own[..., :, None] * (own == 0.0)[..., None, :]
     return reduced(as_losses(ag.sum(hinge, axis=(-2, -1)) / x.shape[-1]), reduction)
 
 

@@ -383,6 +383,11 @@ def test_refused_functions_of_numpy_name_a_known_replacement():
             call(*[t, t][: call.nin])
     with pytest.raises(TypeError, match=r"diag\(flatten\(t\), k\)"):
         np.diagflat(t)
+    with pytest.raises(TypeError, match=r"np\.sum\(\) takes no 'where': write where\(mask, t, value\)"):
+        np.sum(t, where=t.data > 1.0)
+    with pytest.raises(TypeError, match=r"np\.mean\(\) takes no 'dtype': write t\.astype\(dtype\)"):
+        np.mean(t, dtype=np.float32)
+    assert np.array_equal(np.linalg.pinv(t, rtol=0.1).data, np.linalg.pinv(t.data, rcond=0.1))
     assert np.array_equal(np.triu_indices_from(t), np.triu_indices(1, m=2))
 
 

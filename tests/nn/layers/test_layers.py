@@ -390,6 +390,12 @@ def test_defaults_of_stateful_layers_equal_those_of_pytorch():
         assert {key: found[key].default for key in defaults} == defaults
 
 
+def test_multilabel_margin_counts_a_class_that_is_listed_twice_twice():
+    x, single, twice = [[0.0, 1.0, 3.0]], [[0, -1, -1]], [[0, 0, -1]]
+    np.testing.assert_allclose(F.multilabel_margin_loss(x, single), (2.0 + 4.0) / 3)
+    np.testing.assert_allclose(F.multilabel_margin_loss(x, twice), 2 * (2.0 + 4.0) / 3)  # as PyTorch
+
+
 def test_pairwise_distance_and_cosine_similarity_equal_numpy():
     for p in (1.0, 2.0, 3.0, np.inf):
         expected = np.linalg.norm(A - Y + 1e-6, ord=p, axis=-1)
