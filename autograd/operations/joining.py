@@ -618,8 +618,7 @@ def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Op
     >>> insert([1.0, 2.0, 3.0], 1, 9.0)
     array([1., 9., 2., 3.])
     """
-    obj = _positions(obj)
-    return rearranged(lambda places, new: np.insert(places, obj, new, axis), x, in_dtype_of(x, values))
+    return rearranged(lambda places, new: np.insert(places, _positions(obj), new, axis), x, in_dtype_of(x, values))
 
 
 def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
@@ -644,8 +643,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
     >>> delete([1.0, 2.0, 3.0], 1)
     array([1., 3.])
     """
-    obj = _positions(obj)
-    return rearranged(lambda places: np.delete(places, obj, axis), x)
+    return rearranged(lambda places: np.delete(places, _positions(obj), axis), x)
 
 
 def compress(condition: Any, x: Operand, axis: int | None = None) -> Operand:
@@ -670,8 +668,7 @@ def compress(condition: Any, x: Operand, axis: int | None = None) -> Operand:
     >>> compress([True, False, True], [1.0, 2.0, 3.0])
     array([1., 3.])
     """
-    condition = _positions(condition)
-    return rearranged(lambda places: np.compress(condition, places, axis), x)
+    return rearranged(lambda places: np.compress(_positions(condition), places, axis), x)
 
 
 # --------------------------------------------------------------------------------------- choosing, rotating and filling
@@ -725,8 +722,7 @@ def choose(index: Any, choices: Sequence[Operand]) -> Operand:
     >>> choose([1, 0], [[1.0, 2.0], [30.0, 40.0]])
     array([30.,  2.])
     """
-    index = np.asarray(index)
-    return rearranged(lambda *parts: np.choose(index, parts), *choices)
+    return rearranged(lambda *parts: np.choose(np.asarray(index), parts), *choices)
 
 
 def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:

@@ -69,6 +69,8 @@ def test_unknown_names_of_a_package_suggest_the_known_one_in_any_case():
         (lambda: nn.relu, "'nn' has no attribute 'relu'; did you mean 'ReLU'"),
         (lambda: nn.cross_entropy, "did you mean 'CrossEntropyLoss'"),
         (lambda: optim.adam, "'optim' has no attribute 'adam': did you mean 'Adam'"),
+        (lambda: nn.functional.pad, "'nn.functional' has no attribute 'pad': write autograd.pad"),
+        (lambda: nn.functional.sofmax, "'nn.functional' has no attribute 'sofmax'; did you mean 'softmax'?"),
         (lambda: nn.Conv2d, "'nn' has no attribute 'Conv2d': convolutions are not supported"),
         (lambda: autograd.Tensr, "'autograd' has no attribute 'Tensr'; did you mean 'Tensor'"),
         (lambda: optim.CosineLR, "did you mean .*'CosineAnnealingLR'"),
