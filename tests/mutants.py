@@ -46,6 +46,8 @@ TESTS = [
     "test_gradcheck", "test_operands", "test_verify", "operations/test_values",
     "tape/test_compiled", "operations/test_primitives", "test_random_graphs",
 ]  # fmt: skip
+# Tests of other folders that notice what those of the module's own do not: forward mode and the names of users.
+BESIDE = {"autograd/operations": ["autograd/transforms/test_transforms.py", "autograd/explaining/test_names.py"]}
 QUICK = "not million and not small_stack and not recursive and not thousand"
 
 # Mutants that are equivalent to the original: file, `line -> mutated code`, and the reason.
@@ -184,6 +186,7 @@ def changes(node):
         isinstance(node, ast.Call)
         and len(node.args) >= 2
         and not any(isinstance(a, ast.Starred) for a in node.args[:2])
+        and not (isinstance(node.func, ast.Name) and node.func.id in ("max", "min"))  # whose order is irrelevant
     ):
         yield "arguments exchanged", ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
@@ -312,7 +315,8 @@ def tests_of(path, chosen):
     folder = ROOT / "tests" / path.parent.relative_to(ROOT)
     first = folder / f"test_{path.stem}.py"
     others = [folder / f"{name}.py" for name in TESTS] if path.parent.name == "autograd" else folder.glob("test_*.py")
-    files = [folder / f"{name}.py" for name in chosen] if chosen else [first, *others]
+    beside = [ROOT / "tests" / name for name in BESIDE.get(str(path.parent.relative_to(ROOT)), [])]
+    files = [folder / f"{name}.py" for name in chosen] if chosen else [first, *others, *beside]
     return [str(f) for f in dict.fromkeys(files) if f.exists()]
 
 

@@ -189,6 +189,11 @@ def test_expm_of_a_generator_is_the_rotation():
         np.testing.assert_allclose(ag.expm([[0.0, angle], [-angle, 0.0]]), rotation, rtol=1e-12, atol=1e-13)
 
 
+def test_meshgrid_of_one_vector_is_the_vector():
+    (found,) = np.meshgrid(Tensor(V))
+    same(found, V)
+
+
 def test_decompositions_multiply_to_the_matrix():
     for shape in ((3, 3), (5, 3), (3, 5), (2, 4, 3), (0, 3, 2)):
         x = RNG.normal(size=shape)
