@@ -16,7 +16,7 @@ from samples import CASES
 import autograd as ag
 import nn
 from autograd import Tensor, Value
-from autograd.extend import NotReplayable, callback, guard, writes_into
+from autograd.extend import NotReplayable, callback, elementwise, guard, linear, writes_into
 from autograd.tape.recording import RecordingError
 
 
@@ -699,6 +699,31 @@ def test_view_keeps_its_memory():
     for k in (1.0, 2.0):
         x = np.arange(6.0) * k
         near(step(x), f(x))
+
+
+def test_view_that_an_operation_of_the_user_returns_keeps_its_memory():
+    @linear(lambda g, y, x: backwards(g))
+    def backwards(x):
+        return x[::-1]
+
+    def f(x):
+        y = ag.exp(x)
+        return backwards(y) * ag.tanh(ag.tanh(y))  # tanh would overwrite `y` if the view were a copy
+
+    step = ag.compile(f)
+    for k in (1.0, 2.0):
+        x = np.arange(6.0) * k
+        near(step(x), f(x))
+
+
+def test_parameters_of_an_operation_that_only_compare_equal_are_different():
+    @elementwise(lambda y, x, by: by[0])
+    def scaled(x, by=(1.0,)):
+        return x * by[0]
+
+    step = ag.compile(lambda x: [scaled(x, by=(by,)) for by in (0.0, -0.0)])
+    for k in (1.0, 2.0):
+        assert np.array_equal(np.signbit(step(np.full(2, k))), [[False, False], [True, True]])
 
 
 def test_source_has_one_line_per_operation():
