@@ -19,7 +19,7 @@ from autograd.messages import user_line
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
-from autograd.typing import Array, Cotangent, Data, Function, Operand, Operands, Rule, Tree
+from autograd.typing import Array, Cotangent, Data, Function, Operand, Operands, Tree
 from autograd.value import Value
 from autograd.variable import leaf
 
@@ -54,10 +54,6 @@ class Callback(Primitive):
 
     def __init__(self, function: Function) -> None:
         super().__init__(getattr(function, "__name__", "callback").strip("<>_"), function, ())
-
-    def rules_for(self, count: int) -> tuple[Rule, ...]:
-        """Return no rule for any argument: no gradient passes."""
-        return (None,) * count
 
 
 class Guard(Callback):
