@@ -5,7 +5,7 @@ import pytest
 
 import autograd as ag
 from autograd import Tensor, Value
-from autograd.extend import callback, guard
+from autograd.extend import callback, guard, observe
 
 
 def test_guards_of_inputs_run_before_callbacks():
@@ -44,6 +44,59 @@ def test_guards_of_inputs_run_before_callbacks():
     with pytest.raises(ValueError, match="negative"):
         step(np.array([-1.0, 1.0]))
     assert seen[0] == "looked"
+
+
+def test_guard_of_a_callback_keeps_the_order_of_callbacks():
+    seen = []
+
+    def drawn(name):
+        seen.append(name)
+        return 1.0
+
+    def f(x):
+        first, second = callback(drawn, "first"), callback(drawn, "second")
+        guard(lambda y: y > 0, second)
+        return x * first * second
+
+    step = ag.compile(f)
+    for _ in range(2):
+        seen.clear()
+        step(2.0)
+        assert seen == ["first", "second"]
+
+
+def test_callback_and_guard_get_the_data_of_an_array_of_values():
+    seen = []
+
+    def f(x):
+        both = np.array([x, x * 2.0], dtype=object)
+        callback(lambda data: seen.append(data.tolist()), both)
+        return x * 3.0 if guard(lambda data: bool(data.sum() > 0), both) else x * 5.0
+
+    step = ag.compile(f)
+    assert [step(x) for x in (1.0, 2.0, -3.0)] == [3.0, 6.0, -15.0]
+    assert seen[:2] == [[1.0, 2.0], [2.0, 4.0]]
+    assert seen[-1] == [-3.0, -6.0]
+
+
+def test_observed_function_gets_nodes_of_its_own_in_each_replay():
+    seen, recorded = [], []
+
+    def look(x, name, parts):
+        seen.append((type(x), x.data.tolist(), name, parts["y"].data.tolist(), parts["n"]))
+        recorded.append(x)
+
+    def f(x):
+        y = x * 2.0
+        recorded.append(y)
+        observe(look, y, "name", {"y": y + 1.0, "n": 3})
+        return y.sum()
+
+    step = ag.compile(f)
+    for k in (1.0, 2.0):
+        step(Tensor([k]))
+    assert seen == [(Tensor, [2.0 * k], "name", [2.0 * k + 1.0], 3) for k in (1.0, 2.0)]
+    assert recorded[1] is not recorded[0]
 
 
 def test_gradient_hooks_get_copies_in_each_replay():
