@@ -396,11 +396,6 @@ def test_array_of_values_is_not_written_into_a_node():
         np.absolute(np.array([Value(-1.0)], dtype=object), out=Value(2.0))
 
 
-def test_option_of_numpy_that_nodes_lack_is_refused_with_its_name():
-    with pytest.raises(TypeError, match=r"np\.sum on nodes takes no where"):
-        np.sum(Tensor(A), where=A > 0)
-
-
 @pytest.mark.parametrize("function", [np.ma.exp, np.ma.getdata, np.ma.median, np.ma.average, np.ma.masked_invalid])
 def test_functions_of_masked_arrays_are_refused(function):
     with pytest.raises(TypeError, match=r"is not supported on nodes|not converted to an array"):
