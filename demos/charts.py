@@ -199,8 +199,9 @@ def cells(values: np.ndarray, x: float, y: float, width: float, height: float) -
         for i, row in enumerate(levels):
             edges = np.flatnonzero(np.diff(np.concatenate([[False], row == level, [False]]).astype(int)))
             tall = height + 0.4 * (i + 1 < len(levels))  # overlaps the next row, so that no seam is visible
-            for a, b in zip(edges[::2] * width, edges[1::2] * width, strict=True):
-                runs.append(f"M{x + a:.1f} {y + i * height:.2f}h{b - a:.1f}v{tall:.2f}h{a - b:.1f}z")
+            for a, b in zip(edges[::2], edges[1::2], strict=True):
+                wide = (b - a) * width + 0.4 * (b < len(row))
+                runs.append(f"M{x + a * width:.2f} {y + i * height:.2f}h{wide:.2f}v{tall:.2f}h{-wide:.2f}z")
         found.append(f'<path d="{"".join(runs)}" fill="{shade(level)}" shape-rendering="crispEdges"/>')
     return found
 
