@@ -1,6 +1,7 @@
 """A call of a compiled function: its cache key and inputs, and its recording, with what must hold for a replay."""
 
 import inspect
+import itertools
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from autograd.transforms.nested import flatten
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
 from autograd.variable import leaf
 
-from .executor import Switching, executor_for
+from .executor import Executor
 from .program import Program
 from .recording import Recording, RecordingError, gradients_of
 
@@ -29,8 +30,8 @@ def signature_of(
     kinds = [(a.shape, a.dtype) for a in args if type(a) is np.ndarray and a.dtype.char != "O"]
     if len(kinds) == len(args) and not kwargs:
         return (grad_enabled, *kinds), args, args
-    leaves, paths, _ = flatten((args, kwargs))
-    key: list[object] = [grad_enabled, tuple(paths), _structure((args, kwargs))]
+    leaves, paths, rebuild = flatten((args, kwargs))
+    key: list[object] = [grad_enabled, repr(rebuild(itertools.repeat("")))]  # the structure
     inputs: list[Data] = []
     sources: list[Operand] = []
     for a, path in zip(leaves, paths, strict=True):
@@ -51,13 +52,6 @@ def signature_of(
     return tuple(key), inputs, sources
 
 
-def _structure(tree: Tree) -> object:
-    """Return a key that differs for lists, tuples and dicts of the same leaves, and for None."""
-    if not isinstance(tree, (dict, list, tuple)):
-        return tree is None
-    return type(tree), *map(_structure, tree.values() if isinstance(tree, dict) else tree)
-
-
 def _input_data(a: Operand) -> Data | None:
     """Return the float or array of an argument that is an input; None if it is part of the key, as an int is."""
     if isinstance(a, Node):
@@ -74,8 +68,6 @@ class Arguments:
     ----------
     nodes : list of Node
         The inputs, in order; they share the data of the arguments.
-    names : list of str
-        Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
     described : dict of str to str
@@ -90,7 +82,6 @@ class Arguments:
         names = _names(function, args, kwargs)
         given = [_input(a, name) for a, name in zip(leaves, names, strict=True)]
         self.nodes: list[Node] = [x for x in given if isinstance(x, Node)]
-        self.names: list[str] = [x.name for x in self.nodes]
         self.described: dict[str, str] = dict(zip(names, map(_described, leaves), strict=True))
         self.args, self.kwargs = rebuild(iter(given))
 
@@ -145,13 +136,15 @@ class Call:
         The function.
     arguments : Arguments
         Its arguments.
-    recording : Recording
-        A new one.
+    grad_enabled : bool
+        Whether gradients of a loss are computed.
 
     Attributes
     ----------
-    executor : Switching
+    executor : Executor
         What runs the program.
+    found : sequence
+        The results of the recorded call, from which `completed` makes that of the function.
     branches : bool
         Whether another program may be valid where this one raises `NotReplayable`.
 
@@ -163,8 +156,17 @@ class Call:
 
     branches: bool = False
 
-    def __init__(self, function: Function, arguments: Arguments, recording: Recording) -> None:
+    def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
         self._states: list[tuple[Node, tuple[object, ...]]] = []  # variables, each with what it must have in a replay
+        self._checked: object = None  # `CHANGED` when the variables were checked
+        variables = self._record(function, arguments, Recording(grad_enabled))
+        # The recorded graph is gone now, and with it the variables that the function has created.
+        kept = [reference() for reference, *_ in variables]
+        self._leaves = [leaf(*new) if x is None else x for x, (_, *new) in zip(kept, variables, strict=True)]
+        self._states += [(x, state_of(x)) for x in kept if x is not None]
+
+    def _record(self, function: Function, arguments: Arguments, recording: Recording) -> list[tuple[Any, ...]]:
+        """Record the call; return its variables from outside: references, types and data."""
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
@@ -179,22 +181,19 @@ class Call:
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
         self._guards = [*recording.guards.values()]
-        self._checked: object = None  # `CHANGED` when the variables were checked
-        self._found: Sequence[Data] = [
-            np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found
-        ]
-        self.executor: Switching = executor_for(program)
         self._targets = program.targets
-        self._recorded = [(weakref.ref(x), type(x), x._value, state_of(x)) for x in program.variables]
-        self._variables: list[Node | None] = []  # those that still exist
-        self._leaves: list[Node] = []
+        self.found: Sequence[Data] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found]
+        self.executor: Executor = Executor(program)
+        variables = [(weakref.ref(x), type(x), x._value) for x in program.variables]
+        program.variables.clear()
+        return variables
 
     def _program(
         self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
     ) -> Program:
         """Return the program."""
-        results, names = [*outputs, *gradients.values()], given.names
-        return Program(given.nodes, results, len(outputs), recording.effects, names, variables=[*gradients])
+        results = [*outputs, *gradients.values()]
+        return Program(given.nodes, results, len(outputs), recording.effects, variables=[*gradients])
 
     def changed(self) -> bool:
         """Return whether a variable has another shape or dtype, requires_grad or hook, or a guard another answer."""
@@ -206,21 +205,12 @@ class Call:
         return bool(self._guards) and any(function(*args) != answer for function, args, answer in self._guards)
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
-        """Run the program, store gradients and return the result."""
-        found = self.executor.run(*self._data(inputs))
-        self._store(found, sources)
-        return self._result(found)
+        """Run the program, and return the result of the function."""
+        return self.completed(self.executor.run(*self._data(inputs)), sources)
 
-    def first_result(self, sources: Sequence[Operand]) -> Tree:
-        """Store the gradients and return the result of the recorded call itself, now that its graph is gone."""
-        for reference, kind, data, state in self._recorded:
-            self._variables.append(x := reference())
-            self._leaves.append(leaf(kind, data) if x is None else x)
-            if x is not None:
-                self._states.append((x, state))
-        self._recorded.clear()
-        found, self._found = self._found, ()
-        self._store(found, sources)
+    def completed(self, found: Sequence[Data], sources: Sequence[Operand]) -> Tree:
+        """Store the gradients among the results of the program, and return the result of the function."""
+        self._store(found[self._count :], sources)
         return self._result(found)
 
     def _data(self, inputs: Sequence[Data]) -> Sequence[Data]:
@@ -232,20 +222,16 @@ class Call:
         return self._rebuild(iter([_as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
-        """Add the gradients among the results to those of the variables."""
-        variables: list[Any] = [*sources, *self._variables]
+        """Add gradients to those of the variables."""
+        variables: list[Any] = [*sources, *self._leaves]
         gradients: dict[Any, Any] = {}
-        for t, g in zip(self._targets, found[self._count :], strict=True):
+        for t, g in zip(self._targets, found, strict=True):
             x = variables[t]
-            if x is not None:  # else the function has created it
+            if x._requires_grad:  # else the function has created it
                 gradients[x] = gradients[x] + g if x in gradients else g  # an argument given twice, or used anyway
         with storing:
-            is_unused = [  # no gradient, or a float of the present value
-                x._grad is None or (type(x._grad) is float and (not x._grad or x.stamp in (0, id(x._value))))
-                for x in gradients
-            ]
-            if all(is_unused):  # the new gradients share memory with nothing
-                for x, g in gradients.items():
+            if all(x._grad is None or (type(x._grad) is float and not x._grad) for x in gradients):
+                for x, g in gradients.items():  # which share memory with nothing
                     x._grad = g if x._grad is None else x._grad + g
                     x.stamp = id(x._value)
             else:  # which gives advice

@@ -109,13 +109,13 @@ class Programs:
         except NotReplayable as error:
             self._refusal = str(error)
             return self._eagerly(args, kwargs)
-        result = program.first_result(sources)
-        self._programs[key] = [*self._programs.get(key, [])[1 - MOST_VARIANTS :], program]
-        return result
+        found, program.found = program.found, ()
+        self._programs[key] = [program, *self._programs.get(key, [])][:MOST_VARIANTS]
+        return program.completed(found, sources)
 
     def _recorded(self, arguments: Arguments) -> Call:
         """Return a recorded call."""
-        return Call(self.function, arguments, Recording(bool(current_mode())))
+        return Call(self.function, arguments, bool(current_mode()))
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute what a replay would, without one."""
@@ -139,7 +139,7 @@ class Programs:
         if not self._programs:
             reason = f": the calls are computed eagerly ({self._refusal})" if self._refusal else " yet"
             raise RuntimeError(f"no program is recorded{reason}; call the compiled function before source()")
-        return [program for programs in self._programs.values() for program in programs][-1].executor.text.source  # type: ignore[no-any-return]
+        return [programs[0] for programs in self._programs.values()][-1].executor.text.source  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)

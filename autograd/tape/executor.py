@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 import subprocess
 import sys
@@ -35,31 +34,31 @@ MOST_STRAIGHT = 60_000  # operations; Python takes 15 us to compile the line of 
 WORTH_BUILDING, WORTH_LOADING, WORTH_COMPILING = 0.02, 0.5, 5.0
 
 
-def executor_for(program: Program) -> Switching:
-    """Return what runs a program.
-
-    Programs of arrays, and small or narrow programs of floats, are straight-line Python; large programs of floats are
-    run by levels.  Both continue as machine code if they run for long enough and numba is installed.  The environment
-    variable ``CHAINRULE_NUMBA=0`` disables numba.
-    """
-    if len(program.steps) >= WORTH_LEVELS and has_levels(program):
-        levels = Levels(program)
-        if len(levels.segments) * WIDTH_OF_SEGMENTS <= len(program.steps) or len(program.steps) > MOST_STRAIGHT:
-            return Switching(program, levels)
-    return Switching(program, NumpyText(program))
-
-
 def has_numba() -> bool:
     """Return whether programs may run as machine code."""
     return os.environ.get("CHAINRULE_NUMBA", "") != "0" and find_spec("numba") is not None
 
 
-class Switching:
-    """A program that NumPy runs at first, and the native machine when its preparation has paid off.
+def text_of(program: Program) -> NumpyText | Levels:
+    """Return what runs a program with NumPy.
+
+    Programs of arrays, and small or narrow programs of floats, are straight-line Python; large programs of floats are
+    run by levels.
+    """
+    if len(program.steps) >= WORTH_LEVELS and has_levels(program):
+        levels = Levels(program)
+        if len(levels.segments) * WIDTH_OF_SEGMENTS <= len(program.steps) or len(program.steps) > MOST_STRAIGHT:
+            return levels
+    return NumpyText(program)
+
+
+class Executor:
+    """Runs a program: NumPy at first, and the native machine when its preparation has paid off.
 
     The machine needs numba, whose import takes half a second, and compiled code in numba's cache.  If the code is not
     there, another process compiles it, once per installation, while this one continues with NumPy.
-    ``CHAINRULE_NUMBA=1`` loads and compiles at once instead; ``python -m autograd doctor --compile`` compiles ahead.
+    ``CHAINRULE_NUMBA=1`` loads and compiles at once instead, ``0`` disables numba; ``python -m autograd doctor
+    --compile`` compiles ahead.
 
     Attributes
     ----------
@@ -69,13 +68,10 @@ class Switching:
         The program for the native machine, when it has been built.
     """
 
-    def __init__(self, program: Program, text: NumpyText | Levels) -> None:
-        self.text: Any = text
+    def __init__(self, program: Program) -> None:
+        self.text: Any = text_of(program)
         self.machine: Any = None
-        self._program: Program | None = None
-        if has_numba():
-            self._program = copy.copy(program)
-            self._program.variables = []  # which the function may have created, and which nothing else keeps
+        self._program: Program | None = program if has_numba() else None
         self._seconds = 0.0  # in NumPy
         self._worth = 0.0 if os.environ.get("CHAINRULE_NUMBA") == "1" else WORTH_BUILDING
 

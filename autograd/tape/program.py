@@ -56,8 +56,6 @@ class Program:
         The number of results that the function returns; the others are gradients.
     effects : sequence of Node
         Callbacks, which are called even if their results are not used.
-    names : sequence of str
-        The names of the inputs.
     variables : sequence of Node
         The variables whose gradients are the results after the outputs.
     replaced : mapping of Node to Node, optional
@@ -109,7 +107,6 @@ class Program:
         results: Sequence[Operand],
         outputs: int,
         effects: Sequence[Node],
-        names: Sequence[str] = (),
         variables: Sequence[Node] = (),
         replaced: Mapping[Node, Node] | None = None,
     ) -> None:
@@ -132,7 +129,7 @@ class Program:
         self.leaves: range = range(len(inputs), len(number))
         self.owners: dict[int, int] = {value: value for value in number.values()}
         self.shared: set[int] = set()
-        self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
+        self.names: dict[int, str] = {i: x.name or "leaf" for x, i in number.items()}
         self._known: dict[Hashable, int] = {}
         for node in order:
             if node in replaced:

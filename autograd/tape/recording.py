@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from autograd.backward import pulled_to, seed_of
+from autograd.backward import gradients
 from autograd.graph import KINDS, Node, Notes, Primitive, make_leaf, record, set_operation, topological_order
 from autograd.messages import user_line
 from autograd.operands import holds_objects
@@ -73,8 +73,8 @@ class Recording(Watch):
         The guards that depend on inputs only, and are evaluated before anything is drawn or counted.
     guards : dict to (callable, tuple, object)
         Functions of Python state such as a module's training mode, their arguments, and what they returned.
-    options : set of Node or None
-        The options of an optimizer whose rule is recorded, which may branch on them, and on other floats with a guard.
+    may_branch : bool
+        Whether Python may branch on floats, which are guarded: in the rule of an optimizer.
     """
 
     records_all = True
@@ -84,7 +84,7 @@ class Recording(Watch):
         self.effects: list[Node] = []
         self.first: list[Node] = []
         self.guards: dict[Hashable, tuple[Function, tuple[Tree, ...], object]] = {}
-        self.options: set[Node] | None = None
+        self.may_branch: bool = False
         self.float_notes: Notes = Value.plain._replace(recording=object())
         self._made: set[Node] = set()
         self._is_alone: bool = threading.active_count() == 1
@@ -95,6 +95,12 @@ class Recording(Watch):
         """Return the same recording with or without gradients."""
         other = copy.copy(self)
         other.grad_enabled = enabled
+        return other
+
+    def of_rule(self) -> Recording:
+        """Return the same recording for the rule of an optimizer."""
+        other = self.with_grad(False)
+        other.may_branch = True
         return other
 
     def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
@@ -231,9 +237,8 @@ class Recording(Watch):
 
     def on_read(self, node: Node, how: str) -> None:
         """Refuse to give the data of a node to Python, except the truth value of a float to an optimizer's rule."""
-        if self.options is not None and type(node._value) is float and how.startswith("the truth"):
-            if node not in self.options:
-                self.guard(_is_true, (node,))
+        if self.may_branch and type(node._value) is float and how.startswith("the truth"):
+            self.guard(_is_true, (node,))
             return
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
@@ -245,7 +250,7 @@ class Recording(Watch):
 
 
 def _is_true(x: float) -> bool:
-    return x != 0.0
+    return bool(x != 0.0)
 
 
 def _here() -> str:
@@ -284,7 +289,6 @@ def uncollected() -> Iterator[None]:
 
 def gradients_of(root: Node) -> dict[Node, Cotangent]:
     """Return the gradient of `root` for every leaf it depends on, recorded as operations."""
-    order = topological_order(root, variables_only=True)
-    leaves = [node for node in order if node.op is None]
-    found = pulled_to(leaves, {root: seed_of(root, None)}, order, set(order), create_graph=True)
+    leaves = [node for node in topological_order(root, variables_only=True) if node.op is None]
+    found = gradients(root, leaves, create_graph=True, allow_unused=True)
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}

@@ -66,7 +66,7 @@ def recorded(seed):
         loss = f(*call.args)
         gradients = gradients_of(loss)
     results = [loss, *[gradients[x] for x in call.nodes if x in gradients]]
-    return Program(call.nodes, results, 1, recording.effects, call.names, ())
+    return Program(call.nodes, results, 1, recording.effects)
 
 
 def largest_difference(found, expected):

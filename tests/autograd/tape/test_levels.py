@@ -53,7 +53,7 @@ def runner(request, monkeypatch):
                 return native.Machine(levels)
         return levels
 
-    monkeypatch.setattr(call, "executor_for", forced)
+    monkeypatch.setattr(call, "Executor", forced)
     monkeypatch.setitem(globals(), "TOLERANCE", 1e-13 if kind == "native" else 0.0)
     return kind
 

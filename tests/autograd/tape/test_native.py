@@ -46,7 +46,7 @@ def program_of(f, *args):
             loss = ag.sum(y * np.random.default_rng(1).uniform(0.5, 1.5, y.shape).astype(dtype))
             gradients = gradients_of(loss)
             results += [loss, *[gradients[x] for x in call.nodes if x in gradients]]
-    return Program(call.nodes, results, 1, recording.effects, call.names, ())
+    return Program(call.nodes, results, 1, recording.effects)
 
 
 def loss_program(loss_of, *args):
@@ -55,7 +55,7 @@ def loss_program(loss_of, *args):
     with watching(recording):
         loss = loss_of(*call.args)
         gradients = gradients_of(loss)
-    return Program(call.nodes, [loss, *gradients.values()], 1, recording.effects, call.names, list(gradients))
+    return Program(call.nodes, [loss, *gradients.values()], 1, recording.effects, list(gradients))
 
 
 def assert_close(found, expected, ulps=4):
@@ -248,7 +248,7 @@ def program_of_step(f, *args):
     call, recording = Arguments(f, args, {}), Recording(False)
     with watching(recording):
         results = f(*call.args)
-    return Program(call.nodes, list(results), len(results), recording.effects, call.names, ())
+    return Program(call.nodes, list(results), len(results), recording.effects)
 
 
 @pytest.mark.parametrize("times", [0, 1, 2, 5])
