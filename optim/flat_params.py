@@ -88,6 +88,7 @@ class FlatParams:
         self.current: Buffer | None = None
         self.spare: Buffer | None = None
         self.gathered: Buffer | None = None
+        self._whole: tuple[object, State] = None, ()  # the states with these parts, if their arrays may change in place
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
         self.slices: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
@@ -134,6 +135,38 @@ class FlatParams:
         new: Any = self.current.flat.tolist() if self.are_floats else self.current.views  # type: ignore[union-attr]
         for p, data in zip(self.members, new):  # noqa: B905
             p.data = data
+
+    # -- steps in place: `autograd.compile` ------------------------------------------------------------------------
+
+    def whole(self) -> list[Data]:
+        """Return the vector, the parts of its state, and the number of the next step.
+
+        The arrays of the state are copies, unless they may change in place.
+        """
+        states, state = self._whole
+        if states is not self.states:
+            columns: Any = zip(*self.states, strict=True)
+            state = tuple([np.concatenate(x) if isinstance(x[0], np.ndarray) else x[0] for x in columns])
+        return [self.read(), *state, self.t + 1.0]
+
+    def own(self) -> None:
+        """Copy what others may reference, so that the arrays of `whole` may change in place."""
+        self.place()
+        if self._whole[0] is not self.states:
+            self.set_whole_state(self.whole()[1:-1])
+
+    def place(self) -> Array:
+        """Return the members' values as a vector that nothing but the members references."""
+        values = self.read()
+        if self.current is None or not self.current.is_free(True):
+            self.output()[...] = values
+            self.write()
+        return self.current.flat  # type: ignore[union-attr]
+
+    def set_whole_state(self, parts: Sequence[Data]) -> None:
+        """Set the parts of the state, whose arrays may change in place."""
+        self.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in self.blocks]
+        self._whole = self.states, parts
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -205,7 +238,7 @@ class FlatParams:
 
     def __getstate__(self) -> StateDict:
         # A copied view is no longer a view of the copied vector.
-        return {**self.__dict__, "current": None, "spare": None, "gathered": None}
+        return {**self.__dict__, "current": None, "spare": None, "gathered": None, "_whole": (None, ())}
 
 
 def flattened(optimizer: Any, group: Group, states: list[StateDict], used: int) -> list[FlatParams]:

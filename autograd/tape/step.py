@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.graph import CHANGED, KINDS, Node, topological_order
+from autograd.graph import CHANGED, Node, topological_order
 from autograd.recording import NotReplayable, raw_data, watching
+from autograd.tensor import Tensor
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
 from autograd.variable import leaf
@@ -79,8 +80,8 @@ class StepCall(Call):
         options = {x for own in self._options for x in own.nodes}
         self._outside = [(i, x) for i, x in zip(program.leaves, program.variables, strict=True) if x not in options]
         self._first = len(before)
-        self._has_floats = sum(isinstance(x, Value) for x in before) > len(self._vectors)  # beside step counts
-        self._is_steady = all(vector.kinds == vector.new_kinds for vector in self._vectors)
+        self._has_floats = sum(isinstance(x, Value) for x in before) > len(self._flats)  # beside step counts
+        self._is_steady = self._types == self._new_types
         if self._is_steady:
             program.repeated = {i: len(outputs) + i for i in range(len(before))}
         return program
@@ -90,33 +91,39 @@ class StepCall(Call):
         optimizer = self.optimizer
         with watching(False):  # the optimizer reads parameters
             moving = optimizer.moving(gradients.__contains__)
-            self._vectors = [Vector(flat, optimizer, group) for flat, group in moving]
-            nodes = [vector.nodes() for vector in self._vectors]
+            whole = [optimizer.initialized(flat, group) and flat.whole() for flat, group in moving]
         if not moving:
             raise RuntimeError(
                 f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
                 "parameters of the model that the loss uses"
             )
-        first = optimizer.param_groups[0]
+        first, names = optimizer.param_groups[0], ("parameters", *optimizer.state_names, "t")
+        self._flats = [flat for flat, _ in moving]
         self._shared = [name for name, value in optimizer.shared.items() if isinstance(value, float)]
-        shared: dict[str, Any] = {name: leaf(Value, first[name], False, name) for name in self._shared}
+        shared: dict[str, Any] = {name: _as_node(first[name], name) for name in self._shared}
         self._options = [Options(group, shared) for group in optimizer.param_groups]
         groups = {id(own.group): {**own.recorded, **shared} for own in self._options}
-        terms, views = list[Any](), dict[Node, Node]()
-        for (values, *state, t), (flat, group) in zip(nodes, moving, strict=True):
+        before, terms, views = list[Any](), list[Any](), dict[Node, Node]()
+        for (flat, group), data in zip(moving, whole, strict=True):
+            values, *state, t = nodes = list(map(_as_node, data, names))
+            before += nodes
             g = flat.joined([gradients[p] for p in flat.members])
             if isinstance(g, Node):
                 g.name = g.name or "gradient"
             terms.append((values, g, tuple(state), groups[id(group)], t))
             for p, view in zip(flat.members, flat.viewed(values), strict=True):
                 view.name, views[p] = p.name, view
-        shared_after = optimizer.shared_values(groups[id(first)], terms)
+        new_shared = optimizer.shared_values(groups[id(first)], terms)
         after: list[Any] = []
-        for vector, (*given, options, t) in zip(self._vectors, terms, strict=True):
-            values, update, state = optimizer.updated(*given, {**options, **shared_after}, t)
-            after += vector.replaced_by([values - update, *state, t + 1.0])
-        before = [x for x in itertools.chain(*nodes, shared.values()) if x is not None]
-        return before, [*after, *[shared_after[name] for name in self._shared]], views
+        for *given, options, t in terms:
+            values, update, state = optimizer.updated(*given, {**options, **new_shared}, t)
+            after += [values - update, *state, t + 1.0]
+            for x, name in zip(after[-len(names) :], names, strict=True):
+                if isinstance(x, Node) and x.op is not None and not x.name:
+                    x.name = f"new_{name}"
+        self._types, self._new_types = ([type(raw_data(x)) for x in parts] for parts in (before, after))
+        before = [x for x in (*before, *shared.values()) if x is not None]
+        return before, [*[x for x in after if x is not None], *[new_shared[name] for name in self._shared]], views
 
     def changed(self) -> bool:
         """Return whether the program is not valid any more, because of options or states of the optimizer, too."""
@@ -127,13 +134,9 @@ class StepCall(Call):
                 self._token = None
                 if not own.is_valid():
                     return True
-        self._is_placed = self._token == (CHANGED[0], self.optimizer.step_count)
-        for vector in self._vectors:
-            is_owned = vector.is_owned()
-            self._is_placed = self._is_placed and is_owned and vector.flat.current.is_free(True)
-            if not is_owned and [*map(type, vector.flat.states[0])] != vector.kinds[1:-1]:
-                return True
-        return False
+        is_placed = self._token == (CHANGED[0], self.optimizer.step_count)
+        self._is_placed = is_placed and all([x.current.is_free(True) for x in self._flats])  # noqa: C419 - faster
+        return not is_placed and [type(x) for flat in self._flats for x in flat.whole()] != self._types
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
@@ -153,13 +156,13 @@ class StepCall(Call):
 
     def _data(self, inputs: Sequence[Data | None]) -> list[Any]:
         group = self.optimizer.param_groups[0]
-        memory = [x for vector in self._vectors for x in vector.read() if x is not None]
+        memory = [x for flat in self._flats for x in flat.whole() if x is not None]
         return [*memory, *[group[name] for name in self._shared], *super()._data(inputs)]
 
     def _place(self, machine: Any, inputs: Sequence[Data | None]) -> None:
         """Let the machine work in the memory of the optimizer, and set the other inputs that are given."""
-        for vector in self._vectors:
-            vector.own()
+        for flat in self._flats:
+            flat.own()
         data = self._data(inputs)
         self._memory = data[: self._first]
         for number, x in enumerate(self._memory):
@@ -177,19 +180,18 @@ class StepCall(Call):
             floats = iter(machine.floats())
             self._store((x if isinstance(x, np.ndarray) else next(floats) for x in self._memory), steps=steps)
         else:
-            self.optimizer.complete([vector.flat for vector in self._vectors], {}, steps)
+            self.optimizer.complete(self._flats, {}, steps)
 
     def _store(self, found: Iterable[Any], sources: Sequence[Operand] = (), steps: int = 1) -> None:
         """Give the optimizer its memory after some steps, and let it count them."""
         memory = iter(found)
-        parts = [[None if kind is NONE else next(memory) for kind in vector.new_kinds] for vector in self._vectors]
-        places, values = [vector.place() for vector in self._vectors], [values for values, *_ in parts]
+        parts = [None if kind is type(None) else next(memory) for kind in self._new_types]
+        width = len(parts) // len(self._flats)
         # One call of C functions, which Ctrl-C does not interrupt.
-        deque(map(setitem, places, itertools.repeat(...), values), 0)  # type: ignore[arg-type]
-        for vector, (_, *state, _) in zip(self._vectors, parts, strict=True):
-            vector.set_state(state)
-        shared = dict(zip(self._shared, map(float, memory), strict=True))
-        self.optimizer.complete([vector.flat for vector in self._vectors], shared, steps)
+        deque(map(setitem, [flat.place() for flat in self._flats], itertools.repeat(...), parts[::width]), 0)
+        for i, flat in enumerate(self._flats):
+            flat.set_whole_state(parts[i * width + 1 : (i + 1) * width - 1])
+        self.optimizer.complete(self._flats, dict(zip(self._shared, map(float, memory), strict=True)), steps)
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> tuple[list[float], bool]:
         """Take steps in the native machine; return their losses, and whether the next one raises an error."""
@@ -250,7 +252,7 @@ class Options:
         self.group: dict[str, Any] = group
         names = [name for name in group if name not in ("params", "param_names") and name not in without]
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
-        self.recorded: dict[str, Any] = {name: _as_nodes(group[name], name) for name in names}
+        self.recorded: dict[str, Any] = {name: _as_node(group[name], name) for name in names}
         parts = _parts(self.recorded.values())
         self.nodes: list[Node] = [x for x in parts if isinstance(x, Node)]
         self._fixed = [None if isinstance(x, Node) else x for x in parts]
@@ -267,86 +269,15 @@ class Options:
         return True
 
 
-def _as_nodes(value: Any, name: str) -> Any:
-    """Return an option with nodes in place of floats."""
+def _as_node(value: Any, name: str) -> Any:
+    """Return a float or an array, and each element of a tuple, as a node; anything else unchanged."""
     if isinstance(value, tuple):
-        return tuple([_as_nodes(x, f"{name}_{i}") for i, x in enumerate(value, 1)])
+        return tuple([_as_node(x, f"{name}_{i}") for i, x in enumerate(value, 1)])
+    if isinstance(value, np.ndarray):  # a copy, as the optimizer uses its memory again
+        return leaf(Tensor, value.copy(), False, name)
     return leaf(Value, float(value), False, name) if isinstance(value, float) else value
 
 
 def _parts(values: Any) -> list[Any]:
     """Return the values, and the elements of tuples among them."""
     return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
-
-
-NONE = type(None)
-
-
-class Vector:
-    """A vector of parameters with its state and its step count, which a step may change in place.
-
-    Attributes
-    ----------
-    flat : FlatParams
-        The parameters.
-    kinds, new_kinds : list of type
-        The types of these parts before the step and after it; a vector with other types needs another program.
-    """
-
-    def __init__(self, flat: Any, optimizer: Any, group: dict[str, Any]) -> None:
-        self.flat: Any = flat
-        self._names = ("parameters", *optimizer.state_names, "t")
-        self._owned: Any = None  # the state of `flat`, if its arrays may change in place
-        optimizer.initialized(flat, group)
-        self.kinds: list[type] = [*map(type, self.read())]
-
-    def nodes(self) -> list[Any]:
-        """Return the parts as nodes, with the optimizer's present data; None for None."""
-        # Copies, since the machine is checked later with the recorded data, and the optimizer reuses its vectors.
-        data = [x.copy() if isinstance(x, np.ndarray) else x for x in self.read()]
-        pairs = zip(data, self._names, strict=True)
-        return [None if x is None else leaf(KINDS[type(x)][0], x, False, name) for x, name in pairs]
-
-    def replaced_by(self, new: list[Any]) -> list[Any]:
-        """Return what replaces the parts in the next step, with names, without None."""
-        for x, name in zip(new, self._names, strict=True):
-            if isinstance(x, Node) and x.op is not None and not x.name:
-                x.name = f"new_{name}"
-        self.new_kinds: list[type] = [*map(type, map(raw_data, new))]
-        return [x for x in new if x is not None]
-
-    def read(self) -> list[Any]:
-        """Return the present vector, the parts of its state and the next step count."""
-        flat = self.flat
-        return [flat.read(), *(self._state if self.is_owned() else _whole(flat.states)), flat.t + 1.0]
-
-    def is_owned(self) -> bool:
-        """Return whether the arrays of the state may change in place."""
-        return self.flat.states is self._owned
-
-    def own(self) -> None:
-        """Let vector and state change in place; copy what others may reference."""
-        self.place()
-        if not self.is_owned():
-            self.set_state([x.copy() if isinstance(x, np.ndarray) else x for x in _whole(self.flat.states)])
-
-    def place(self) -> Array:
-        """Return the memory of the parameters, after copying them if something else references it."""
-        flat, values = self.flat, self.flat.read()
-        if flat.current is None or not flat.current.is_free(True):
-            flat.output()[...] = values
-            flat.write()
-        return flat.current.flat  # type: ignore[no-any-return]
-
-    def set_state(self, state: list[Any]) -> None:
-        """Give the optimizer a new state, whose arrays may change in place."""
-        blocks = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in state]) for b in self.flat.blocks]
-        self._state, self._owned, self.flat.states = state, blocks, blocks
-
-
-def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return a state of blocks as a state of the whole vector."""
-    if len(states) == 1:
-        return states[0]
-    columns = zip(*states, strict=True)
-    return tuple([np.concatenate(x) if isinstance(x[0], np.ndarray) else x[0] for x in columns])
