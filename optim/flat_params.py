@@ -88,7 +88,8 @@ class FlatParams:
         self.current: Buffer | None = None
         self.spare: Buffer | None = None
         self.gathered: Buffer | None = None
-        self._whole: tuple[object, State] = None, ()  # the states with these parts, if their arrays may change in place
+        # The states, if their arrays may change in place, and the parts that they consist of.
+        self._whole: tuple[object, Sequence[Data]] = None, ()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
         self.slices: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]

@@ -17,6 +17,8 @@ from autograd.backward import gradients
 from autograd.graph import KINDS, Node, Notes, Primitive, make_leaf, record, set_operation, topological_order
 from autograd.messages import user_line
 from autograd.operands import holds_objects
+from autograd.operations.joining import stack
+from autograd.operations.shaping import reshape
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Operands, Tree
@@ -105,8 +107,7 @@ class Recording(Watch):
 
     def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
         """Call a function now and in each replay; its result is a node unless it is None."""
-        if any(map(holds_objects, args)):
-            function, args = _of_elements(function, args)
+        args = tuple([reshape(stack(list(x.flat)), x.shape) if holds_objects(x) and x.size else x for x in args])
         raw = tuple(map(raw_data, args))
         self.refuse_draws()
         with watching(self.grad_enabled):  # as in a replay: operations on nodes of its own are not recorded
@@ -260,19 +261,6 @@ def _here() -> str:
 
 def _global_generators() -> bytes:
     return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))
-
-
-def _of_elements(function: Function, args: tuple[Tree, ...]) -> tuple[Function, tuple[Tree, ...]]:
-    """Return a function of the elements of object arrays, and its arguments with these elements one by one."""
-    parts = [flatten(arg) if holds_objects(arg) else ([arg], [""], next) for arg in args]
-
-    def of_elements(*raw: Data) -> object:
-        rest = iter(raw)
-        given = [rebuild(rest) for _, _, rebuild in parts]
-        return function(*[x.astype(float) if holds_objects(x) else x for x in given])
-
-    of_elements.__name__ = getattr(function, "__name__", "callback")
-    return of_elements, tuple([x for leaves, _, _ in parts for x in leaves])
 
 
 @contextlib.contextmanager
