@@ -36,8 +36,8 @@ if TYPE_CHECKING:  # imported at first access, see the end of this file
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
-    from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
+    from .tape.step import compile as compile
     from .transforms.checkpointing import checkpoint
     from .transforms.functional import grad, hessian, hessian_product, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -61,7 +61,7 @@ __all__ += _operations.__all__
 # Names that a training does not need are imported at first access.
 _LAZY = {
     "GradcheckError": "checking", "gradcheck": "checking", "gradgradcheck": "checking", "verify": "checking",
-    "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.compiled",
+    "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.step",
     "draw": "drawing.draw", "draw_backward": "drawing.draw",
     "explain": "explaining.explanation", "formula": "explaining.formula",
     "Drawing": "drawing.picture", "data_rows": "drawing.picture",

@@ -1,7 +1,5 @@
 """`backward` and `gradients`: where a backward pass starts, and what becomes of its result."""
 
-import os
-import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,11 +11,10 @@ from .graph import Node, topological_order
 from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass
 from .rules import shape_of
+from .threads import reentrant_lock
 from .typing import Cotangent
 
-storing: Any = threading.RLock()  # several threads may add to the gradient of one leaf
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=storing._at_fork_reinit)
+storing: Any = reentrant_lock()  # several threads may add to the gradient of one leaf
 
 
 def seed_of(root: Node, gradient: Cotangent | None) -> Any:

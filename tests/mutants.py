@@ -84,8 +84,6 @@ ARGUED = {
         "if not fresh or id(g) in given: -> id(g) not in given": COPIES,
     },
     "backward.py": {
-        'if hasattr(os, "register_at_fork"):  # not on Windows'
-        " -> if True: os.register_at_fork(after_in_child=storing._at_fork_reinit)": "it exists where the tests run",
         "if type(start) is float and not create_graph and with_watch(None) is None:"
         " -> if False: with storing: if fast_floats.backward(root, start): return": GENERAL,
         "if type(start) is float and not create_graph and with_watch(None) is None:"

@@ -17,9 +17,9 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "typing", "files", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend", "operations",
-        "reverse", "fast_floats", "backward", "variable", "tensor", "value", "transforms", "checking", "tape",
-        "explaining", "drawing", "cli", "__init__", "__main__",
+        "typing", "files", "threads", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend",
+        "operations", "reverse", "fast_floats", "backward", "variable", "tensor", "value", "transforms", "checking",
+        "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
         "_check", "typing", "files", "validation", "metrics", "utils", "random", "ranks", "init", "functional",

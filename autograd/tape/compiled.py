@@ -1,51 +1,307 @@
-"""`compile`: record one call of a function, or a whole training step, as a program, and replay it in later calls."""
+"""Compiled functions: a call is recorded once per signature, and replayed in later calls."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-import signal
-import threading
-import time
+import inspect
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from autograd.backward import backward
-from autograd.diagnostics import current_evaluation, evaluation_of
-from autograd.graph import Node
-from autograd.recording import NotReplayable, current_mode, settled_mode
-from autograd.transforms.functional import Recorded, hessian_product
+from autograd.backward import backward, store, storing
+from autograd.diagnostics import check_root, current_evaluation, evaluation_of
+from autograd.graph import CHANGED, KINDS, Node, topological_order
+from autograd.recording import NotReplayable, current_mode, settled_mode, watching
+from autograd.threads import reentrant_lock
+from autograd.transforms.functional import Recorded
 from autograd.transforms.nested import flatten, mapped
-from autograd.typing import Array, Function, Operand, Tree
+from autograd.typing import Cotangent, Data, Function, Operand, Tree
 from autograd.variable import leaf
 
-from .call import Arguments, Call, Key, as_input, is_loss, signature_of
-from .executor import has_numba
-from .recording import Recording, RecordingError, uncollected
-from .step import StepCall, Transform
+from .executor import Executor
+from .program import Program
+from .recording import Recording, RecordingError, gradients_of, uncollected
+
+Key = tuple[object, ...]
 
 MOST_PROGRAMS = 64  # cache keys; the oldest are dropped.  As many recordings cause a warning
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
-LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
-LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
-
-_locks: weakref.WeakSet[Any] = weakref.WeakSet()  # free in a forked process if another thread held them
 
 
-def _reset_locks() -> None:
-    for lock in _locks:
-        if not lock._is_owned():
-            lock._at_fork_reinit()
+def signature_of(
+    args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
+) -> tuple[Key, Sequence[Data], Sequence[Operand]]:
+    """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
+    kinds = [(a.shape, a.dtype) for a in args if type(a) is np.ndarray and a.dtype.char != "O"]
+    if len(kinds) == len(args) and not kwargs:
+        return (grad_enabled, *kinds), args, args
+    leaves, paths, _ = flatten((args, kwargs))
+    key: list[object] = [grad_enabled, tuple(paths), _structure((args, kwargs))]
+    inputs: list[Data] = []
+    sources: list[Operand] = []
+    for a, path in zip(leaves, paths, strict=True):
+        data = _input_data(a)
+        if data is None:
+            key += (type(a), a)
+            continue
+        inputs.append(data)
+        sources.append(a)
+        key.append(float if type(data) is float else (data.shape, data.dtype))
+        if isinstance(a, Node):
+            if a._requires_grad and a.op is not None:
+                raise TypeError(
+                    f"argument {path} of a compiled function was computed from variables, to which a replay passes no "
+                    "gradient: compile the whole computation, or call detach() on the argument"
+                )
+            key += (type(a), a._requires_grad, a.hooks)
+    return tuple(key), inputs, sources
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_reset_locks)
+def _structure(tree: Tree) -> object:
+    """Return a key that differs for lists, tuples and dicts of the same leaves, and for None."""
+    if not isinstance(tree, (dict, list, tuple)):
+        return tree is None
+    return type(tree), *map(_structure, tree.values() if isinstance(tree, dict) else tree)
+
+
+def _input_data(a: Operand) -> Data | None:
+    """Return the float or array of an argument that is an input; None if it is part of the key, as an int is."""
+    if isinstance(a, Node):
+        return a._value
+    if isinstance(a, (float, np.floating)):
+        return float(a)
+    return np.asarray(a) if isinstance(a, np.ndarray) else None
+
+
+class Arguments:
+    """The arguments of a recorded call, with a new node in place of every input.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        The inputs, in order; they share the data of the arguments.
+    args, kwargs : tuple, dict
+        What the function is called with.
+    described : dict of str to str
+        For each argument by name the shape and dtype of an input, or the value of anything else.
+    """
+
+    args: tuple[Tree, ...]
+    kwargs: dict[str, Tree]
+
+    def __init__(self, function: Function, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> None:
+        leaves, _, rebuild = flatten((args, kwargs))
+        names = _names(function, args, kwargs)
+        given = [_input(a, name) for a, name in zip(leaves, names, strict=True)]
+        self.nodes: list[Node] = [x for x in given if isinstance(x, Node)]
+        self.described: dict[str, str] = dict(zip(names, map(_described, given), strict=True))
+        self.args, self.kwargs = rebuild(iter(given))
+
+
+def as_input(a: Operand) -> Operand:
+    """Return a float or array as a node, and anything else unchanged."""
+    return a if isinstance(a, Node) else _input(a, "")
+
+
+def _input(a: Operand, name: str) -> Operand:
+    """Return a new node in place of a float, an array or a node; anything else unchanged."""
+    data = _input_data(a)
+    if data is None:
+        return a
+    if type(data) is not float and data.dtype.kind not in "biuf":
+        raise TypeError(
+            f"argument {name} of a compiled function is an array of dtype {data.dtype}, which is not numeric"
+        )
+    if not isinstance(a, Node):
+        return leaf(KINDS[type(data)][0], data, False, name)
+    node: Node = leaf(type(a), data, a._requires_grad, name)
+    if a._requires_grad:
+        node.hooks = a.hooks
+    return node
+
+
+def _described(x: Operand) -> str:
+    if not isinstance(x, Node):
+        return f"{x!r:.60}"
+    return "a float" if type(x._value) is float else f"{x._value.dtype} of shape {x._value.shape}"
+
+
+def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:
+    """Return a name for every leaf of the arguments, from the parameters of the function."""
+    try:
+        given = inspect.signature(function).bind_partial(*args).arguments
+    except (TypeError, ValueError):  # a callable without a signature
+        given = {f"argument{i}": a for i, a in enumerate(args)}
+    return [path for name, a in (*given.items(), *kwargs.items()) for path in flatten(a, name)[1]]
+
+
+class Call:
+    """A recorded call.
+
+    A node that the function creates in each call, such as ``Value(x)`` of an input, is freed after the recorded call:
+    nobody can change it or read its gradient, so it becomes a constant.  Other variables are read in each replay.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    arguments : Arguments
+        Its arguments.
+    grad_enabled : bool
+        Whether gradients of a loss are computed.
+
+    Attributes
+    ----------
+    executor : Executor
+        What runs the program.
+    found : sequence
+        The results of the recorded call, from which `completed` makes that of the function.
+    branches : bool
+        Whether another program may be valid where this one raises `NotReplayable`.
+
+    Raises
+    ------
+    NotReplayable
+        If the call must be computed eagerly.
+    """
+
+    branches: bool = False
+
+    def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
+        self._states: list[tuple[Node, tuple[object, ...]]] = []  # variables, each with what it must have in a replay
+        self._checked: object = None  # `CHANGED` when the variables were checked
+        variables = self._record(function, arguments, Recording(grad_enabled))
+        # The recorded graph is gone now, and with it the variables that the function has created.
+        kept = [reference() for reference, *_ in variables]
+        self._leaves = [leaf(*new) if x is None else x for x, (_, *new) in zip(kept, variables, strict=True)]
+        self._states += [(x, state_of(x)) for x in kept if x is not None]
+
+    def _record(self, function: Function, arguments: Arguments, recording: Recording) -> list[tuple[Any, ...]]:
+        """Record the call; return its variables from outside: references, types and data."""
+        with watching(recording):
+            result = function(*arguments.args, **arguments.kwargs)
+            outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
+            for y, path in zip(outputs, paths, strict=True):
+                _check_result(y, path)
+            gradients = _recorded_gradients(loss_of(outputs) if recording.grad_enabled else None)
+        self._count = len(outputs)
+        program = self._program(arguments, outputs, gradients, recording)
+        recording.refuse_draws()
+        recording.refuse_outside(*outputs, *recording.effects)
+        # A function of floats and arrays alone returns floats and arrays, as operations do.
+        is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
+        self._are_nodes = [isinstance(x, Node) and not is_plain for x in outputs]
+        self._guards = [*recording.guards.values()]
+        self._targets = program.targets
+        self.found: Sequence[Data] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found]
+        self.executor: Executor = Executor(program)
+        variables = [(weakref.ref(x), type(x), x._value) for x in program.variables]
+        program.variables.clear()
+        return variables
+
+    def _program(
+        self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
+    ) -> Program:
+        """Return the program."""
+        results = [*outputs, *gradients.values()]
+        return Program(given.nodes, results, len(outputs), recording.effects, variables=[*gradients])
+
+    def changed(self) -> bool:
+        """Return whether a variable has another shape or dtype, requires_grad or hook, or a guard another answer."""
+        if self._checked is not (mark := CHANGED[0]):
+            for x, state in self._states:
+                if state_of(x) != state:
+                    return True
+            self._checked = mark
+        return bool(self._guards) and any(function(*args) != answer for function, args, answer in self._guards)
+
+    def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
+        """Run the program, and return the result of the function."""
+        return self.completed(self.executor.run(*self._data(inputs)), sources)
+
+    def completed(self, found: Sequence[Data], sources: Sequence[Operand]) -> Tree:
+        """Store the gradients among the results of the program, and return the result of the function."""
+        self._store(found[self._count :], sources)
+        return self._result(found)
+
+    def _data(self, inputs: Sequence[Data]) -> Sequence[Data]:
+        """Return the data of all inputs of the program."""
+        return [*inputs, *[x._value for x in self._leaves]]
+
+    def _result(self, found: Sequence[Data]) -> Tree:
+        """Return the result of the function from its leaves."""
+        return self._rebuild(iter([_as_result(x, is_node) for x, is_node in zip(found, self._are_nodes, strict=False)]))
+
+    def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
+        """Add gradients to those of the variables."""
+        variables: list[Any] = [*sources, *self._leaves]
+        gradients: dict[Any, Any] = {}
+        for t, g in zip(self._targets, found, strict=True):
+            x = variables[t]
+            if x._requires_grad:  # else the function has created it
+                gradients[x] = gradients[x] + g if x in gradients else g  # an argument given twice, or used anyway
+        with storing:
+            if all(x._grad is None or (type(x._grad) is float and not x._grad) for x in gradients):
+                for x, g in gradients.items():  # which share memory with nothing
+                    x._grad = g if x._grad is None else x._grad + g
+                    x.stamp = id(x._value)
+            else:  # which gives advice
+                store(gradients, False)
+
+
+def state_of(x: Node) -> tuple[object, ...]:
+    """Return what a variable must have in a replay."""
+    data = x._value
+    own = (x._requires_grad, x.notes.hooks)
+    return own if type(data) is float else (*own, data.shape, data.dtype)
+
+
+def _check_result(y: Operand, path: str) -> None:
+    """Raise if a replay cannot update a result."""
+    if type(y) is not np.ndarray and not isinstance(y, (Node, np.generic, float, int, str, bytes)):
+        raise RecordingError(
+            f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
+            "return nodes, arrays, numbers and strings, alone or in lists, tuples, dicts and data classes"
+        )
+
+
+def loss_of(outputs: Sequence[Operand]) -> Node | None:
+    """Return the first result if its gradient reaches a leaf; raise if it does and the result is not a scalar."""
+    y = outputs[0] if outputs else None
+    if not isinstance(y, Node) or not y._requires_grad:
+        return None
+    if all(node.op is not None for node in topological_order(y, variables_only=True)):
+        return None
+    if isinstance(y._value, np.ndarray) and y._value.size != 1:
+        raise RuntimeError(
+            "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
+            f"{y._value.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
+            "inside autograd.no_grad() for its results alone"
+        )
+    return y
+
+
+def _recorded_gradients(loss: Node | None) -> dict[Node, Cotangent]:
+    """Return the gradients of a loss, recorded as operations."""
+    if loss is None:
+        return {}
+    check_root(loss)
+    try:
+        return gradients_of(loss)
+    except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
+        raise NotReplayable(str(error)) from error
+
+
+def _as_result(x: Data, is_node: bool) -> Operand:
+    """Return a result of a replay as the function returns it: a node, a float or an array."""
+    if not is_node:
+        return x[()] if type(x) is np.ndarray and not x.ndim else x
+    kind, convert = KINDS[type(x)]
+    return leaf(kind, x if convert is None else convert(x))
 
 
 class Programs:
@@ -63,8 +319,7 @@ class Programs:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function: Function = function
         self._programs: dict[Key, list[Any]] = {}
-        self._lock: Any = threading.RLock()  # a program has one set of arrays to write into
-        _locks.add(self._lock)
+        self._lock = reentrant_lock()  # a program has one set of arrays to write into
         self._recordings = 0
         self._described: dict[str, str] = {}  # the arguments of the last recording
         self._refusal: str = ""  # why the last recording was given up
@@ -93,8 +348,11 @@ class Programs:
         self._recordings += 1
         old, self._described = self._described, arguments.described
         if self._recordings == MOST_PROGRAMS + 1:
-            new = [(name, x) for name, x in self._described.items() if x != old.get(name)]
-            changes = [f"{name} was {old.get(name, 'absent')}, now {x}" for name, x in new]
+            changes = [
+                f"{name} was {old.get(name, 'absent')}, now {x}"
+                for name, x in self._described.items()
+                if x != old.get(name)
+            ]
             warnings.warn(
                 f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
                 f"longer than computing it eagerly. Since the last recording {', '.join(changes) or 'state changed'}. "
@@ -198,9 +456,9 @@ class Compiled(Programs, Recorded):
             raise RuntimeError(
                 f"a callback raised NotReplayable({error}) when the call was computed eagerly: raise it in replays only"
             ) from error
-        leaves = flatten(result, dataclasses=True)[0]
-        if current_mode() and leaves and is_loss(leaves[0]):
-            backward(leaves[0])
+        loss = loss_of(flatten(result, dataclasses=True)[0]) if current_mode() else None
+        if loss is not None:
+            backward(loss)
         return result
 
 
@@ -214,259 +472,3 @@ class _Methods(dict[Compiled, Compiled]):
 def detached(x: Operand) -> Operand:
     """Return a node without its graph; anything else unchanged."""
     return leaf(type(x), x._value) if isinstance(x, Node) else x
-
-
-class CompiledStep(Programs):
-    """A training step with its recorded programs; see `compile`.
-
-    Parameters
-    ----------
-    function, optimizer, transform
-        As for `compile`.
-
-    Attributes
-    ----------
-    updated : set
-        The parameters that have been updated.
-
-    Raises
-    ------
-    TypeError
-        If the optimizer needs residuals.
-    """
-
-    def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
-        if not hasattr(optimizer, "param_groups") or getattr(optimizer, "needs_product", "") == "jacobian":
-            raise TypeError(
-                "optimizer must be one of optim that minimizes a loss, such as Adam(model.parameters()), "
-                f"got {optimizer!r:.60}"
-            )
-        super().__init__(function)
-        self.optimizer = optimizer
-        self._transform = transform
-        self._gradients = Compiled(function)
-        self.updated: set[Node] = set()
-        self._layout: int = -1
-        self._is_recordable = False
-        self._at_once = 16  # steps between two looks whether Ctrl-C was pressed
-
-    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
-        """Take one step, and return the result of the function, before the step and without a gradient."""
-        mode = settled_mode()
-        if not mode:
-            raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if mode is not True or not self._has_rule():
-            return self._eagerly(args, kwargs)
-        return self._replayed(args, kwargs, True)
-
-    def _has_rule(self) -> bool:
-        """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
-        layout: int = getattr(self.optimizer, "layout", 0)
-        if layout != self._layout:
-            self._programs.clear()
-            self._layout = layout
-            self._is_recordable = getattr(self.optimizer, "is_recordable", False) and (
-                has_numba() or sum([p.data.size for p in self.optimizer.parameters]) <= LONGEST_IN_NUMPY
-            )
-        return self._is_recordable and not self.optimizer.skip_nonfinite
-
-    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        """Let the optimizer step, with compiled gradients unless it needs their graph, and restore `.grad`."""
-        parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
-        held, results = [p.grad for p in parameters], list[Tree]()
-
-        def closure() -> Any:
-            self.optimizer.zero_grad()
-            needs_product = getattr(self.optimizer, "needs_product", "")
-            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
-            results.append(mapped(detached, result, dataclasses=True))
-            if self._transform is not None:
-                given = {p: p.grad for p in parameters if p.grad is not None}
-                for p, g in dict[Any, Any](self._transform(given)).items():
-                    p.grad = g
-            self.updated.update([p for p in parameters if p.grad is not None])
-            loss = _loss_of(result)
-            return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
-
-        try:
-            self.optimizer.step(closure)
-        finally:
-            for p, g in zip(parameters, held, strict=True):
-                p.grad = g
-        return results[0]
-
-    def _recorded(self, arguments: Arguments) -> StepCall:
-        program = StepCall(self.function, arguments, self.optimizer, self._transform)
-        self.updated.update(program.members)
-        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
-            self._programs.clear()
-            self._layout = self.optimizer.layout
-        return program
-
-    def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
-        """Take a step for each row of a matrix of row indices, and return the losses.
-
-        Parameters
-        ----------
-        *data_and_rows : ndarray
-            The data sets, such as ``x, y``, and a matrix of integers: step k is called with ``x[rows[k]], y[rows[k]]``.
-        scheduler : scheduler, optional
-            Called after each step, as ``scheduler.step()``.
-
-        Returns
-        -------
-        ndarray
-            The loss of each step.
-
-        Notes
-        -----
-        Ctrl-C takes effect between two steps.
-
-        Examples
-        --------
-        >>> import optim
-        >>> from autograd import Tensor
-        >>> w = Tensor([0.0], requires_grad=True)
-        >>> step = compile(lambda x, y: ((w * x - y) ** 2).mean(), optimizer=optim.SGD([w], lr=0.25))
-        >>> x, rows = np.array([1.0, 2.0]), np.array([[0, 1], [1, 0], [0, 1]])
-        >>> step.many(x, 3 * x, rows)
-        array([22.5   ,  1.40625...,  0.0878...])
-        """
-        data, rows = list[Any](data_and_rows[:-1]), np.asarray(data_and_rows[-1])
-        if any(isinstance(x, tuple | list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
-            raise TypeError("many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)")
-        arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
-        if rows.ndim != 2 or rows.dtype.kind not in "iu":
-            raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
-        losses: list[float] = []
-        with deferred_interrupt() as interrupted:
-            while (done := len(losses)) < len(rows):
-                begin, count = time.perf_counter(), self._at_once
-                try:
-                    self._some(arrays, rows[done : done + count], scheduler, losses)
-                except RecordingError as error:
-                    error.losses = np.array(losses)
-                    raise
-                fitting = int((len(losses) - done) * LONGEST / (time.perf_counter() - begin))
-                self._at_once = min(max(fitting, 1), 2 * count)
-                if interrupted():
-                    raise KeyboardInterrupt
-        return np.array(losses)
-
-    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, losses: list[float]) -> None:
-        """Take at least one step, and append the losses."""
-
-        def take(step: Callable[..., Tree], row: Array) -> None:
-            losses.append(float(_loss_of(step(*[x.take(row, 0) for x in arrays]))))
-            if scheduler is not None:
-                scheduler.step()
-
-        if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
-            key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
-            with self._lock:
-                for program in self._programs.get(key, ()):
-                    found, is_stopped = program.many(arrays, rows, scheduler)
-                    losses += found
-                    if is_stopped:  # raise the error again, but not in a replay, which would repeat its side effects
-                        take(lambda *args: self._eagerly(args, {}), rows[len(found)])
-                    if found or is_stopped:
-                        return
-        for row in rows:
-            take(self, row)
-
-    def source(self) -> str:
-        """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
-        return super().source() if self._programs else self._gradients.source()
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.function, self.optimizer, self._transform)
-
-
-def _loss_of(result: Tree) -> Any:
-    """Return the first leaf of a result."""
-    return flatten(result, dataclasses=True)[0][0]
-
-
-@contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C was pressed, which raises no exception inside the block."""
-    pressed: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@overload
-def compile(function: Function) -> Compiled: ...
-@overload
-def compile(function: Function, *, optimizer: Any, transform: Transform | None = None) -> CompiledStep: ...
-def compile(
-    function: Function, *, optimizer: Any = None, transform: Transform | None = None
-) -> Compiled | CompiledStep:
-    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
-
-    Parameters
-    ----------
-    function : callable
-        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
-        loss, or any other nest of nodes.
-    optimizer : Optimizer, optional
-        Compile a whole training step: loss, gradients, and the update of the optimizer's parameters.
-    transform : callable, optional
-        Changes the gradients of a step: takes and returns a dict from parameters to gradients, such as
-        ``nn.utils.clipped_by_norm(1.0)``.
-
-    Returns
-    -------
-    Compiled or CompiledStep
-        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
-        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
-        and inside `no_grad`, results are computed without gradients.
-
-    Raises
-    ------
-    RecordingError
-        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
-        `random` or `np.random`, or uses a node that was computed outside.
-
-    Notes
-    -----
-    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
-    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
-    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
-    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
-    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
-
-    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
-
-    Optimizers whose rule is not elementwise, those that skip nonfinite gradients, and without numba those of more than
-    65,536 parameters update outside of the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`) get one
-    that replays the gradients, and those that need products with the Hessian (`optim.NewtonCG`, `optim.AdaHessian`) one
-    that computes all eagerly.
-
-    If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
-    machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of
-    overflow.  It is compiled once per installation, in another process while this one continues with NumPy, or ahead
-    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
-    ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
-    graphs of `Value`s are run many operations at a time, with numba or without.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from autograd import Tensor
-    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    >>> step = compile(lambda x: ((x * w) ** 2).sum())
-    >>> step(np.array([1.0, 1.0])), w.grad
-    (Tensor(5.), array([2., 4.]))
-    >>> w.zero_grad()
-    >>> step(np.array([2.0, 0.0])), w.grad
-    (Tensor(4.), array([8., 0.]))
-    """
-    return Compiled(function) if optimizer is None else CompiledStep(function, optimizer, transform)

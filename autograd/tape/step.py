@@ -1,24 +1,34 @@
-"""A recorded training step: loss, gradients and the optimizer's update as one program."""
+"""Compiled training steps: loss, gradients and the optimizer's update are recorded as one program.  And `compile`."""
+
+from __future__ import annotations
 
 import copy
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import itemgetter, setitem
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from autograd.graph import CHANGED, Node, topological_order
-from autograd.recording import NotReplayable, raw_data, watching
+from autograd.recording import NotReplayable, raw_data, settled_mode, watching
 from autograd.tensor import Tensor
+from autograd.threads import deferred_interrupt
+from autograd.transforms.functional import hessian_product
+from autograd.transforms.nested import flatten, mapped
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .call import Arguments, Call, state_of
+from .compiled import Arguments, Call, Compiled, Programs, detached, state_of
+from .executor import has_numba
 from .program import Program
-from .recording import Recording
+from .recording import Recording, RecordingError
+
+LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
+LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
 Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent]]
 
@@ -255,14 +265,14 @@ class Options:
         self.recorded: dict[str, Any] = {name: _as_node(group[name], name) for name in names}
         parts = _parts(self.recorded.values())
         self.nodes: list[Node] = [x for x in parts if isinstance(x, Node)]
-        self._fixed = [None if isinstance(x, Node) else x for x in parts]
+        self._fixed = [float if isinstance(x, Node) else x for x in parts]
         self.seen: tuple[Any, ...] = self.read(group)
 
     def is_valid(self) -> bool:
         """Read the floats again, and return whether all else is as it was recorded."""
         self.seen = self.read(self.group)
         parts = _parts(self.seen)
-        if [None if isinstance(x, float) else x for x in parts] != self._fixed:
+        if [float if isinstance(x, float) else x for x in parts] != self._fixed:
             return False
         for node, x in zip(self.nodes, [x for x in parts if isinstance(x, float)], strict=True):
             node._value = float(x)
@@ -281,3 +291,244 @@ def _as_node(value: Any, name: str) -> Any:
 def _parts(values: Any) -> list[Any]:
     """Return the values, and the elements of tuples among them."""
     return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
+
+
+class CompiledStep(Programs):
+    """A training step with its recorded programs; see `compile`.
+
+    Parameters
+    ----------
+    function, optimizer, transform
+        As for `compile`.
+
+    Attributes
+    ----------
+    updated : set
+        The parameters that have been updated.
+
+    Raises
+    ------
+    TypeError
+        If the optimizer needs residuals.
+    """
+
+    def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
+        if not hasattr(optimizer, "param_groups") or getattr(optimizer, "needs_product", "") == "jacobian":
+            raise TypeError(
+                "optimizer must be one of optim that minimizes a loss, such as Adam(model.parameters()), "
+                f"got {optimizer!r:.60}"
+            )
+        super().__init__(function)
+        self.optimizer = optimizer
+        self._transform = transform
+        self._gradients = Compiled(function)
+        self.updated: set[Node] = set()
+        self._layout: int = -1
+        self._is_recordable = False
+        self._at_once = 16  # steps between two looks whether Ctrl-C was pressed
+
+    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
+        """Take one step, and return the result of the function, before the step and without a gradient."""
+        mode = settled_mode()
+        if not mode:
+            raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
+        if mode is not True or not self._has_rule():
+            return self._eagerly(args, kwargs)
+        return self._replayed(args, kwargs, True)
+
+    def _has_rule(self) -> bool:
+        """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
+        layout: int = getattr(self.optimizer, "layout", 0)
+        if layout != self._layout:
+            self._programs.clear()
+            self._layout = layout
+            self._is_recordable = getattr(self.optimizer, "is_recordable", False) and (
+                has_numba() or sum([p.data.size for p in self.optimizer.parameters]) <= LONGEST_IN_NUMPY
+            )
+        return self._is_recordable and not self.optimizer.skip_nonfinite
+
+    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
+        """Let the optimizer step, with compiled gradients unless it needs their graph, and restore `.grad`."""
+        parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
+        held, results = [p.grad for p in parameters], list[Tree]()
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            needs_product = getattr(self.optimizer, "needs_product", "")
+            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
+            results.append(mapped(detached, result, dataclasses=True))
+            if self._transform is not None:
+                given = {p: p.grad for p in parameters if p.grad is not None}
+                for p, g in dict[Any, Any](self._transform(given)).items():
+                    p.grad = g
+            self.updated.update([p for p in parameters if p.grad is not None])
+            loss = _loss_of(result)
+            return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
+
+        try:
+            self.optimizer.step(closure)
+        finally:
+            for p, g in zip(parameters, held, strict=True):
+                p.grad = g
+        return results[0]
+
+    def _recorded(self, arguments: Arguments) -> StepCall:
+        program = StepCall(self.function, arguments, self.optimizer, self._transform)
+        self.updated.update(program.members)
+        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
+            self._programs.clear()
+            self._layout = self.optimizer.layout
+        return program
+
+    def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
+        """Take a step for each row of a matrix of row indices, and return the losses.
+
+        Parameters
+        ----------
+        *data_and_rows : ndarray
+            The data sets, such as ``x, y``, and a matrix of integers: step k is called with ``x[rows[k]], y[rows[k]]``.
+        scheduler : scheduler, optional
+            Called after each step, as ``scheduler.step()``.
+
+        Returns
+        -------
+        ndarray
+            The loss of each step.
+
+        Notes
+        -----
+        Ctrl-C takes effect between two steps.
+
+        Examples
+        --------
+        >>> import optim
+        >>> from autograd import Tensor
+        >>> w = Tensor([0.0], requires_grad=True)
+        >>> step = compile(lambda x, y: ((w * x - y) ** 2).mean(), optimizer=optim.SGD([w], lr=0.25))
+        >>> x, rows = np.array([1.0, 2.0]), np.array([[0, 1], [1, 0], [0, 1]])
+        >>> step.many(x, 3 * x, rows)
+        array([22.5   ,  1.40625...,  0.0878...])
+        """
+        data, rows = list[Any](data_and_rows[:-1]), np.asarray(data_and_rows[-1])
+        if any(isinstance(x, tuple | list) and any(isinstance(part, np.ndarray) for part in x) for x in data):
+            raise TypeError("many takes one array after another: write step.many(x, y, rows), not many((x, y), rows)")
+        arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
+        if rows.ndim != 2 or rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
+        losses: list[float] = []
+        with deferred_interrupt() as interrupted:
+            while (done := len(losses)) < len(rows):
+                begin, count = time.perf_counter(), self._at_once
+                try:
+                    self._some(arrays, rows[done : done + count], scheduler, losses)
+                except RecordingError as error:
+                    error.losses = np.array(losses)
+                    raise
+                fitting = int((len(losses) - done) * LONGEST / (time.perf_counter() - begin))
+                self._at_once = min(max(fitting, 1), 2 * count)
+                if interrupted():
+                    raise KeyboardInterrupt
+        return np.array(losses)
+
+    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, losses: list[float]) -> None:
+        """Take at least one step, and append the losses."""
+
+        def take(step: Callable[..., Tree], row: Array) -> None:
+            losses.append(float(_loss_of(step(*[x.take(row, 0) for x in arrays]))))
+            if scheduler is not None:
+                scheduler.step()
+
+        if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
+            key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
+            with self._lock:
+                for program in self._programs.get(key, ()):
+                    found, is_stopped = program.many(arrays, rows, scheduler)
+                    losses += found
+                    if is_stopped:  # raise the error again, but not in a replay, which would repeat its side effects
+                        take(lambda *args: self._eagerly(args, {}), rows[len(found)])
+                    if found or is_stopped:
+                        return
+        for row in rows:
+            take(self, row)
+
+    def source(self) -> str:
+        """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
+        return super().source() if self._programs else self._gradients.source()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.function, self.optimizer, self._transform)
+
+
+def _loss_of(result: Tree) -> Any:
+    """Return the first leaf of a result."""
+    return flatten(result, dataclasses=True)[0][0]
+
+
+@overload
+def compile(function: Function) -> Compiled: ...
+@overload
+def compile(function: Function, *, optimizer: Any, transform: Transform | None = None) -> CompiledStep: ...
+def compile(
+    function: Function, *, optimizer: Any = None, transform: Transform | None = None
+) -> Compiled | CompiledStep:
+    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
+        loss, or any other nest of nodes.
+    optimizer : Optimizer, optional
+        Compile a whole training step: loss, gradients, and the update of the optimizer's parameters.
+    transform : callable, optional
+        Changes the gradients of a step: takes and returns a dict from parameters to gradients, such as
+        ``nn.utils.clipped_by_norm(1.0)``.
+
+    Returns
+    -------
+    Compiled or CompiledStep
+        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
+        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
+        and inside `no_grad`, results are computed without gradients.
+
+    Raises
+    ------
+    RecordingError
+        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
+        `random` or `np.random`, or uses a node that was computed outside.
+
+    Notes
+    -----
+    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
+    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
+    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
+    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
+    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
+
+    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
+
+    Optimizers whose rule is not elementwise, those that skip nonfinite gradients, and without numba those of more than
+    65,536 parameters update outside of the program.  Those that take a closure (`optim.LBFGS`, `optim.SAM`) get one
+    that replays the gradients, and those that need products with the Hessian (`optim.NewtonCG`, `optim.AdaHessian`) one
+    that computes all eagerly.
+
+    If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
+    machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of
+    overflow.  It is compiled once per installation, in another process while this one continues with NumPy, or ahead
+    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
+    ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
+    graphs of `Value`s are run many operations at a time, with numba or without.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> step = compile(lambda x: ((x * w) ** 2).sum())
+    >>> step(np.array([1.0, 1.0])), w.grad
+    (Tensor(5.), array([2., 4.]))
+    >>> w.zero_grad()
+    >>> step(np.array([2.0, 0.0])), w.grad
+    (Tensor(4.), array([8., 0.]))
+    """
+    return Compiled(function) if optimizer is None else CompiledStep(function, optimizer, transform)

@@ -11,7 +11,7 @@ import autograd as ag
 import nn
 from autograd import Tensor
 from autograd.recording import watching
-from autograd.tape.call import Arguments
+from autograd.tape.compiled import Arguments
 from autograd.tape.native.machine import Machine
 from autograd.tape.numpy_text import NumpyText
 from autograd.tape.program import Program

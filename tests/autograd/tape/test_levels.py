@@ -16,7 +16,7 @@ from samples import CASES
 import autograd as ag
 from autograd import Value
 from autograd.extend import callback, elementwise, guard
-from autograd.tape import call, executor, native
+from autograd.tape import compiled, executor, native
 from autograd.tape.levels import Levels, has_levels
 from autograd.tape.numpy_text import NumpyText
 from nn.scalar import MLP
@@ -53,7 +53,7 @@ def runner(request, monkeypatch):
                 return native.Machine(levels)
         return levels
 
-    monkeypatch.setattr(call, "Executor", forced)
+    monkeypatch.setattr(compiled, "Executor", forced)
     monkeypatch.setitem(globals(), "TOLERANCE", 1e-13 if kind == "native" else 0.0)
     return kind
 

@@ -18,7 +18,7 @@ import nn
 from autograd import Tensor
 from autograd.extend import NotReplayable, callback
 from autograd.recording import watching
-from autograd.tape.call import Arguments
+from autograd.tape.compiled import Arguments
 from autograd.tape.numpy_text import NumpyText
 from autograd.tape.program import Program
 from autograd.tape.recording import Recording, gradients_of

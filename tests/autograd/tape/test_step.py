@@ -13,7 +13,7 @@ import nn
 import optim
 from autograd import RecordingError, Tensor, Value
 from autograd.extend import callback
-from autograd.tape import compiled as compiled_module
+from autograd.tape import step as step_module
 from optim import lr_scheduler
 
 PUBLIC = [getattr(optim, name) for name in optim.__all__]
@@ -582,7 +582,7 @@ def test_many_checks_its_rows():
 
 def test_long_vectors_without_numba_are_updated_by_the_optimizer(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "0")
-    monkeypatch.setattr(compiled_module, "LONGEST_IN_NUMPY", 10)
+    monkeypatch.setattr(step_module, "LONGEST_IN_NUMPY", 10)
     pair, (x, y) = Pair("Adam"), data()
     losses = [pair.step(x, y).item() for _ in range(3)]
     np.testing.assert_allclose(losses, [pair.eager(x, y) for _ in range(3)], rtol=1e-12)

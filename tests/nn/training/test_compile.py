@@ -11,7 +11,7 @@ import pytest
 import autograd as ag
 import nn
 import optim
-from autograd.tape.compiled import CompiledStep
+from autograd.tape.step import CompiledStep
 from nn.__main__ import main
 from nn.training import Callback, fit
 from nn.training.stepping import EAGER_STEPS, MOST_SHAPES, Passes
