@@ -132,6 +132,8 @@ def with_operation(op: Any, raw: tuple[object, ...], params: Mapping[str, object
         reason = "the leading dimensions do not broadcast"
     elif "no identity" in reason:  # of max and min
         reason = "cannot choose from an empty array"
+    elif op.name in ("max", "min") and "'Tensor' object" in reason:
+        reason = "the second argument is the axis; write maximum(a, b) or minimum(a, b) for two arrays"
     given = [f"{name}={value!r:.60}" for name, value in params.items() if value is not None and value is not False]
     message = f"{op.name}({', '.join([*map(description, raw), *given])}): {reason}"
     kinds = (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError)

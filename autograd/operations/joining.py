@@ -134,8 +134,7 @@ def _parts(split: Operation, x: Operand, cuts: Any, axis: int) -> list[Operand]:
         if split is np.split and (cuts < 1 or length % cuts):
             raise ValueError(f"split cannot divide axis {axis} of length {length} into {cuts} equal parts")
         cuts = np.cumsum([len(part) for part in split(np.empty(length), cuts)])[:-1].tolist()
-    ends = [*cuts, None]
-    return [getitem(x, (*(slice(None),) * axis, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
+    return [getitem(x, (*(slice(None),) * axis, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
 
 
 def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Operand]:
@@ -263,8 +262,7 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
 def _copied(x: Operand, count: Any, axis: int, new: int) -> Operand:
     """Return copies of an array along a new axis, `axis` or the one after it, and merge the two."""
     count, shape = index(count), shape_tuple(x)
-    before, after = shape[:new], shape[new:]
-    wide = broadcast_to(reshape(x, (*before, 1, *after)), (*before, count, *after))
+    wide = broadcast_to(reshape(x, (*shape[:new], 1, *shape[new:])), (*shape[:new], count, *shape[new:]))
     return reshape(wide, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
 
 

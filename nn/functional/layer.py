@@ -378,8 +378,8 @@ def group_norm(
     x = as_operand(input)
     lengths = {x.shape[1:2], *(shape_of(a) for a in (weight, bias) if a is not None)}
     if x.ndim < 2 or x.shape[1] % num_groups or len(lengths) > 1:
-        c = f"C a multiple of {num_groups} and the length of weight and bias"
-        raise ValueError(f"group_norm: expected input of shape (N, C, ...), {c}, got {x.shape}")
+        c = f"a multiple of {num_groups}, and parameters of shape (C,)"
+        raise ValueError(f"group_norm: expected input of shape (N, C, ...), C {c}, got {x.shape}")
     groups = x.reshape(len(x), num_groups, x.shape[1] // num_groups, *x.shape[2:])
     y = standardized(groups, axis=tuple(range(2, x.ndim + 1)), eps=eps).reshape(x.shape)
     return _scaled_and_shifted(y, _channels(weight, x.ndim), _channels(bias, x.ndim))

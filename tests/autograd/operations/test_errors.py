@@ -73,6 +73,7 @@ FAULTS = [
     ("split", lambda: ag.split(tensor(5), 2), ValueError, ["axis 0 of length 5", "2 equal"]),
     ("split into none", lambda: ag.split(tensor(5), 0), ValueError, ["0 equal"]),
     ("repeat", lambda: ag.repeat(tensor(5), -2), ValueError, ["negative"]),
+    ("max of two", lambda: ag.max(tensor(2), tensor(2)), TypeError, ["axis", "maximum(a, b)"]),
     ("tile", lambda: ag.tile(tensor(5), 1.5), TypeError, ["integer"]),
     ("roll axis", lambda: ag.roll(tensor(2, 3), 1, 2), np.exceptions.AxisError, ["roll", "axis 2"]),
     ("rot90", lambda: ag.rot90(tensor(2, 3), 0, (1, -1)), ValueError, ["repeated axis"]),
