@@ -317,12 +317,9 @@ def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] |
     array([3., 1., 2.])
     """
     shape = shape_tuple(x)
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
-    for by, along in np.broadcast(shift, axis):
-        lengths = shape_tuple(x)
-        (a,) = axes_of(int(along), len(lengths))
-        before, cut = (slice(None),) * a, -by % (lengths[a] or 1)
+    for by, along in np.broadcast(shift, np.asarray(axis)):  # None as an array of one object
+        x, a = flat_or_axis(x, along)
+        before, cut = (slice(None),) * a, -by % (shape_tuple(x)[a] or 1)
         x = concatenate([getitem(x, (*before, slice(cut, None))), getitem(x, (*before, slice(cut)))], a)
     return reshape(x, shape)
 
@@ -893,9 +890,8 @@ def fftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
     >>> fftshift([0.0, 1.0, -2.0, -1.0])
     array([-2., -1.,  0.,  1.])
     """
-    shape = shape_tuple(x)
-    axes = axes_of(axes, len(shape))
-    return roll(x, [shape[a] // 2 for a in axes], axes)
+    axes = axes_of(axes, len(shape_tuple(x)))
+    return roll(x, [shape_tuple(x)[a] // 2 for a in axes], axes)
 
 
 def ifftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
@@ -918,9 +914,8 @@ def ifftshift(x: Operand, axes: int | Sequence[int] | None = None) -> Operand:
     >>> ifftshift([-2.0, -1.0, 0.0, 1.0])
     array([ 0.,  1., -2., -1.])
     """
-    shape = shape_tuple(x)
-    axes = axes_of(axes, len(shape))
-    return roll(x, [-(shape[a] // 2) for a in axes], axes)
+    axes = axes_of(axes, len(shape_tuple(x)))
+    return roll(x, [-(shape_tuple(x)[a] // 2) for a in axes], axes)
 
 
 def full(shape: int | Shape, fill_value: Operand) -> Operand:
