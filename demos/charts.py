@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autograd.drawing.render import RenderError
+from autograd.files import write_atomically
 
 COLOURS = ("#2f6fb5", "#d1790f", "#3a8f5c", "#8e4fa8", "#b03020", "#6b7280", "#a08a1f", "#1f9e9e")
 GREY = "#8a929c"
@@ -47,7 +48,7 @@ def save(name: str, width: float, height: float, parts: Sequence[str]) -> Path:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
     head += f'height="{height:g}" font-family="Helvetica, Arial, sans-serif" font-size="12">'
     background = '<rect width="100%" height="100%" fill="white"/>'
-    path.write_text("\n".join([head, background, *parts, "</svg>\n"]), encoding="utf-8")
+    write_atomically(path, "\n".join([head, background, *parts, "</svg>\n"]))
     return shown(path)
 
 

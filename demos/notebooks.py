@@ -21,6 +21,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from autograd.files import write_atomically
+
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "notebooks"
 sys.path.insert(0, str(HERE))
@@ -118,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
         if not only_check:
             FOLDER.mkdir(exist_ok=True)
             text = json.dumps(notebook(cells, executed(cells)), indent=1, ensure_ascii=False)
-            path.write_text(text + "\n", encoding="utf-8")
+            write_atomically(path, text + "\n")
             print(f"wrote {path.relative_to(HERE.parent)}")
     if stale and only_check:
         print(f"not current: {', '.join(stale)}; write them again with: make notebooks", file=sys.stderr)

@@ -25,6 +25,7 @@ import numpy as np
 
 import nn
 from autograd import Tensor, Value, draw, play
+from autograd.files import write_atomically
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "pictures"
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
             stale.append(path.name)
         else:
             FOLDER.mkdir(exist_ok=True)
-            path.write_text(f"{drawing.svg().rstrip()}\n{fingerprint(drawing)}\n", encoding="utf-8")
+            write_atomically(path, f"{drawing.svg().rstrip()}\n{fingerprint(drawing)}\n")
             print(f"wrote {path.relative_to(HERE.parent)}")
     if args.film:
         film(FOLDER / "play.gif")
