@@ -190,3 +190,22 @@ def test_hook_that_begins_to_write_is_followed():
         w.grad = None
         step(np.ones(2))
         assert w.grad.tolist() == [factor[0]] * 2
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_hook_that_writes_and_returns_passes_what_it_returns(is_compiled):
+    def hook(g):
+        g *= 10.0
+        return g * 2.0
+
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    w.register_hook(hook)
+    compiled = ag.compile(lambda x: (w * x).sum())
+    for k in (1.0, 2.0):
+        w.grad = None
+        x = np.array([k, 3.0])
+        if is_compiled:
+            compiled(x)
+        else:
+            (w * x).sum().backward()
+        assert w.grad.tolist() == [20.0 * k, 60.0]
