@@ -34,6 +34,7 @@ def test_guards_of_inputs_run_before_callbacks():
     step = ag.compile(f)
     step(np.ones(2))
     assert seen == ["drawn", "looked", "waited"]
+    assert "refuse_negative(x" in step.source()
     seen.clear()
     step(np.ones(2))
     assert seen == ["looked", "drawn", "waited"]
@@ -97,6 +98,16 @@ def test_observed_function_gets_nodes_of_its_own_in_each_replay():
         step(Tensor([k]))
     assert seen == [(Tensor, [2.0 * k], "name", [2.0 * k + 1.0], 3) for k in (1.0, 2.0)]
     assert recorded[1] is not recorded[0]
+
+
+def test_observed_function_that_returns_a_value_in_a_later_call_leaves_the_call_to_the_engine():
+    def f(x):
+        y = x * 2.0
+        other = observe(lambda y: y * 10.0 if y.data[0] > 5.0 else None, y)
+        return (y if other is None else other).sum()
+
+    step = ag.compile(f)
+    assert [float(step(Tensor([k]))) for k in (1.0, 2.0, 3.0, 1.0)] == [2.0, 4.0, 60.0, 2.0]
 
 
 def test_gradient_hooks_get_copies_in_each_replay():
