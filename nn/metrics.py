@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.extend import raw_data, regular_array
 from nn.typing import Array, ArrayLike, Metric, Operand
-from nn.validation import similar
+from nn.validation import require_integers, similar
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",
@@ -81,8 +81,7 @@ def _classes(
     """Return predicted classes and target classes, of one row or label each."""
     scores, true = regular_array("output", raw_data(output)), regular_array("target", raw_data(target))
     if true.dtype.kind not in "biuf":
-        cure = "encode the labels: np.unique(labels, return_inverse=True)[1]"
-        raise TypeError(f"classes of the target must be integers, got {true.dtype}; {cure}")
+        require_integers("classes of the target", true)
     if ignore_index is not None and true.ndim == 1 and true.dtype.kind in "iu" and len(true) == len(scores):
         kept = true != ignore_index
         scores, true = scores[kept], true[kept]

@@ -72,6 +72,14 @@ def checked_integer(owner: str, name: str, value: Any, low: int = 0) -> int:
     return int(value)
 
 
+def require_integers(what: str, labels: Any) -> None:
+    """Raise TypeError, with the cure, if labels or other indices are not integers."""
+    if labels.dtype.kind not in "iu":
+        words = labels.dtype.kind in "OSTU"
+        cure = "encode the labels: np.unique(labels, return_inverse=True)[1]" if words else "convert with .astype(int)"
+        raise TypeError(f"{what} must be integers, got {labels.dtype}; {cure}")
+
+
 def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
     """Return a hint for an unknown word: the most similar known one in any case, or `otherwise`.
 

@@ -36,15 +36,6 @@ from autograd.typing import Json
 from .parsing import ExpressionError, Formula, UsageError, functions, parse, read_formula
 
 FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input"
-TEX = (
-    "\\documentclass{{article}}\n\\usepackage[utf8]{{inputenc}}\n\\usepackage{{amsmath}}\n"
-    "\\begin{{document}}\n{}\n\\end{{document}}\n"
-)
-HTML = (
-    '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>The chain rule</title>\n'
-    '<meta name="viewport" content="width=device-width">\n'
-    "<style>:root{{color-scheme:light dark}}body{{font-family:system-ui,sans-serif;margin:2em}}</style>\n{}\n</html>\n"
-)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -143,11 +134,13 @@ def explain_command(formula: Formula, options: argparse.Namespace) -> None:
         formula.leaf(options.wrt, "--wrt")
     page, path = explain(formula.root, options.wrt), options.output
     if path:
-        forms = {".txt": page.text, ".md": page.markdown}
-        forms |= {".tex": TEX.format(page.latex), ".html": HTML.format(page.html)}
+        forms = {".txt": page.text, ".md": page.markdown, ".tex": page.latex, ".html": page.html}
         if path.suffix not in forms:
             raise UsageError(f"-o {path}: use a name that ends in {', '.join(forms)}")
-        write_atomically(path, forms[path.suffix])
+        frame, text = Path(__file__).with_name(f"explanation{path.suffix}"), forms[path.suffix]
+        if frame.exists():
+            text = frame.read_text(encoding="utf-8").replace("{{explanation}}", text)
+        write_atomically(path, text)
     if options.json or path:
         emit(options, steps_data(formula), f"{path}\n")
     else:

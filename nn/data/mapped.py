@@ -195,10 +195,9 @@ class _Part:
 
 def _fits(size: int) -> bool:
     """Return whether a mapping of this size leaves enough of the address space."""
-    try:
-        mmap.mmap(-1, SHARE * size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
-    except AttributeError:  # on Windows
-        return True
-    except OSError:
-        return False
+    if hasattr(mmap, "MAP_PRIVATE"):  # not on Windows
+        try:
+            mmap.mmap(-1, SHARE * size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
+        except OSError:
+            return False
     return True

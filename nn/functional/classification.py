@@ -9,7 +9,7 @@ import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import callback, elementwise, guard, raw_data, xp
 from nn.typing import Operand
-from nn.validation import checked_integer, checked_range
+from nn.validation import checked_integer, checked_range, require_integers
 
 from .checks import as_losses, constant, loss_of, prediction_and_target, reduced, refuse_nan, require_no_nan, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index, mean_logit_cross_entropy
@@ -92,7 +92,7 @@ def _are_class_indices(z: Operand, t: Operand) -> bool:
     if t.shape == (shape if is_integer else z.shape) and t.dtype.kind != "b":
         return is_integer
     if t.shape == shape:
-        raise TypeError(f"cross_entropy: class indices must be integers, got {t.dtype}; {as_indices(t)}")
+        require_integers("cross_entropy: class indices", t)
     if t.shape == z.shape:
         raise TypeError(f"cross_entropy: one-hot rows must be floats, got {t.dtype}; convert with .astype(float)")
     hint = "; use target[:, 0]" if t.shape == (*shape, 1) else ""
@@ -100,12 +100,6 @@ def _are_class_indices(z: Operand, t: Operand) -> bool:
         f"cross_entropy: logits of shape {z.shape} need class indices of shape {shape} or probabilities of shape "
         f"{z.shape}, got a target of shape {t.shape}{hint}"
     )
-
-
-def as_indices(t: Operand) -> str:
-    """Return how labels that are not integers become class indices, for messages."""
-    words = t.dtype.kind in "OSTU"
-    return "encode the labels: np.unique(labels, return_inverse=True)[1]" if words else "convert with .astype(int)"
 
 
 def _classes_last(x: Operand) -> Operand:
@@ -129,8 +123,7 @@ def _all_valid(t: Operand, classes: int) -> bool:
 def class_masks(name: str, x: Operand, target: Operand, ignore_index: int | None = None) -> tuple[Operand, Operand]:
     """Return the mask of the target classes, shape (N, C), and of the rows that are not ignored, shape (N,)."""
     target = target if isinstance(target, ag.Tensor) else np.asarray(target)
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"{name}: class indices must be integers, got {target.dtype}; {as_indices(target)}")
+    require_integers(f"{name}: class indices", target)
     if x.ndim != 2:
         raise ValueError(f"{name}: expected input of shape (N, C), got {x.shape}")
     guard(_check_classes, target, name, x.shape, ignore_index)
@@ -298,8 +291,8 @@ def one_hot(target: Operand, num_classes: int = -1) -> Operand:
            [0, 0, 1]])
     """
     t = np.asarray(raw_data(target))
-    if t.size and t.dtype.kind not in "iu":
-        raise TypeError(f"one_hot: class indices must be integers, got {t.dtype}; {as_indices(t)}")
+    if t.size:
+        require_integers("one_hot: class indices", t)
     count = checked_integer("one_hot", "num_classes", num_classes, -1)
     count = int(t.max(initial=-1)) + 1 if count == -1 else count
     if (wrong := t[(t < 0) | (t >= count)]).size:

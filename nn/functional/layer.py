@@ -9,11 +9,10 @@ import autograd as ag
 from autograd.extend import guard, raw_data, shape_of
 from nn.random import Rng
 from nn.typing import Operand
-from nn.validation import checked_range
+from nn.validation import checked_range, require_integers
 
 from .activation import SELU_ALPHA, SELU_SCALE, random_like
 from .checks import as_operand, constant
-from .classification import as_indices
 from .fused import affine, scaled_to_unit, standardized
 
 __all__ = [
@@ -130,8 +129,7 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
            [0. , 0.5]])
     """
     table, given = as_operand(weight), np.asarray(raw_data(input))
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"embedding: indices must be integers, got {given.dtype}; {as_indices(given)}")
+    require_integers("embedding: indices", given)
     rows = table.shape[0]
 
     def in_table(index: Operand) -> None:

@@ -179,29 +179,26 @@ class EMA:
     >>> optimizer = EMA(solver("sgd", model), decay=0.9)
     """
 
-    def __init__(self, inner: Optimizer, decay: float = 0.99) -> None:
-        self.inner = inner
-        self.needs_closure: bool = getattr(inner, "needs_closure", False)
-        self.needs_product: str = getattr(inner, "needs_product", "")
+    is_recordable: bool = False  # averages are updated outside of compiled steps
+
+    def __init__(self, inner: Any, decay: float = 0.99) -> None:
+        self.inner: Any = inner
         self.decay: float = decay
-        self.param_groups: list[Any] = inner.param_groups
         self.steps: int = 0
-        self.others: list[Array] = [p.data.copy() for p in self._parameters()]  # averages, or in eval mode parameters
+        self.others: list[Array] = [p.data.copy() for p in inner.parameters]  # averages, or in eval mode parameters
         self.training: bool = True
 
-    def _parameters(self) -> list[Any]:
-        return [p for group in self.inner.param_groups for p in group["params"]]
-
-    def zero_grad(self) -> None:
-        """Clear all gradients."""
-        self.inner.zero_grad()
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":  # which is missing while the object is copied
+            raise AttributeError(name)
+        return getattr(self.inner, name)
 
     def step(self, closure: Any = None) -> Any:
         """Update the parameters, then their averages."""
         value = self.inner.step(closure)
         self.steps += 1
         d = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        self.others = [d * a + (1 - d) * p.data for a, p in zip(self.others, self._parameters(), strict=True)]
+        self.others = [d * a + (1 - d) * p.data for a, p in zip(self.others, self.inner.parameters, strict=True)]
         return value
 
     def eval(self) -> None:
@@ -211,7 +208,7 @@ class EMA:
     def train(self, training: bool = True) -> None:
         """Restore the parameters."""
         if training is not self.training:
-            for i, p in enumerate(self._parameters()):
+            for i, p in enumerate(self.inner.parameters):
                 p.data, self.others[i] = self.others[i], p.data.copy()
             self.training = training
 

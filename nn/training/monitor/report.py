@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .diagnosis import Report
 if TYPE_CHECKING:
     from .monitor import Monitor, Sample
 
+PAGE = Path(__file__).with_suffix(".html")
 MOST = 6  # frames of activations; of more layers, evenly spaced ones
 
 
@@ -145,37 +147,10 @@ def inactive(statistics: Mapping[str, Any]) -> str:
 # ------------------------------------------------------------------------------------------------------------- the page
 
 
-STYLE = """
-:root{color-scheme:light}
-body{font:15px/1.5 system-ui,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#1d2733;background:#fff}
-h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:1.8rem 0 .5rem}
-.summary{color:#55606e;margin-top:0}
-.verdict{border-left:4px solid #c8402f;background:#fdf3f1;padding:.5rem .9rem;margin:.6rem 0}
-.verdict b{color:#a52d1e} .good{border-color:#2e9e5b;background:#f0f9f3} .good b{color:#1f7a43}
-.cure{color:#3d4855}
-svg{max-width:100%;height:auto}
-table{border-collapse:collapse;font-size:13px;margin:.4rem 0;display:block;overflow-x:auto}
-td,th{padding:.2rem .8rem;border-bottom:1px solid #e3e7ec;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left}
-pre{background:#f4f6f8;padding:.7rem .9rem;overflow-x:auto;font-size:13px}
-@media print{
-body{max-width:none;margin:0} svg,tr,.verdict{break-inside:avoid} h2{break-after:avoid}
-table{display:table;font-size:10px} td,th{padding:.15rem .4rem;white-space:normal}
-}
-"""
-
-
 def document(title: str, parts: Sequence[str]) -> str:
     """Return a page of parts in HTML."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body>\n<h1>{html.escape(title)}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
-    )
+    before, _, after = PAGE.read_text(encoding="utf-8").partition("{{parts}}")
+    return before.replace("{{title}}", html.escape(title)) + "\n".join(parts) + after
 
 
 def verdicts(report: Report) -> str:

@@ -352,5 +352,5 @@ def test_table_larger_than_the_limit_is_trained_on():
 
 def test_without_limits_files_are_mapped(monkeypatch):
     saved()
-    monkeypatch.delattr(nn.data.mapped.mmap, "PROT_READ")  # as on Windows
+    monkeypatch.delattr(nn.data.mapped.mmap, "MAP_PRIVATE")  # as on Windows
     assert len(MappedDataset("x.npy")._parts[0].rows) == 23

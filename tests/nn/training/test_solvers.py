@@ -1,5 +1,7 @@
 """Optimizers by name, and averages of parameters over the steps."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,7 @@ def test_ema_holds_the_weighted_mean_of_the_parameters_in_eval_mode():
     np.testing.assert_allclose(model.weight.data, expected)
     optimizer.train()
     np.testing.assert_array_equal(model.weight.data, last)
+    assert copy.deepcopy(optimizer).steps == 5
 
 
 @pytest.mark.parametrize("averaged", [False, True])
