@@ -46,23 +46,28 @@ class Segment(NamedTuple):
         One above the levels of the operands.
     step : Step or None
         One of the operations; None for chains.
-    columns : ndarray of int
-        The positions of each operand in the vector, of shape (operands, operations); of the factors of chains, of
-        shape (2, terms, chains).
+    count : int
+        How many there are.
+    columns : list of (slice or ndarray of int), or ndarray of int
+        The positions of each operand in the vector, as a slice if they are consecutive or equal; of the factors of
+        chains, of shape (2, terms, chains).
     out : int
         The position of the first result.
     """
 
     level: int
     step: Step | None
-    columns: Array
+    count: int
+    columns: Any
     out: int
 
 
 class Levels:
     """A program of floats by levels.
 
-    All values are in one vector: inputs and leaves, then constants, then results, segment by segment.
+    All values are in one vector: inputs and leaves, then constants, then results, segment by segment.  The operations of
+    a segment are sorted by their operands, so that these are consecutive, or equal, in as many as possible: a graph of
+    many examples becomes a few long vectors.
 
     Parameters
     ----------
@@ -108,10 +113,12 @@ class Levels:
         self.segments: list[Segment] = []
         steps = {step.result: step for step in program.steps if kinds[step.result] != CHAIN}
         for (depth, *_), lanes in sorted(groups.items()):
-            columns = position[np.ascontiguousarray(np.array([terms[r] for r in lanes]).T)]
-            step = steps.get(lanes[0])
-            self.segments.append(Segment(depth, step, columns if step is None else columns[:, 0], first))
-            position[lanes] = range(first, first := first + len(lanes))
+            columns = position[np.array([terms[r] for r in lanes]).T]
+            step, order = steps.get(lanes[0]), _by_operands(columns)
+            columns = columns[..., order]
+            places: Any = columns if step is None else [_selection(column) for column in columns[:, 0]]
+            self.segments.append(Segment(depth, step, len(lanes), places, first))
+            position[np.array(lanes)[order]] = range(first, first := first + len(lanes))
         self.results: Array = position[program.results]
         self._v: Array = self.start.copy()
 
@@ -125,21 +132,23 @@ class Levels:
             self.compute(self._v, self._chain)
         return self._v[self.results].tolist()  # type: ignore[no-any-return]
 
-    def compute(self, v: Any, chain: Callable[[Array, Array, int], None]) -> None:
+    def compute(self, v: Any, chain: Callable[[Segment], None]) -> None:
         """Compute all segments from the values at the start of a vector, an ndarray or a `ShapedArray`.
 
-        `chain` computes sums of products of elements at two matrices of positions, and writes them from a position on.
+        `chain` computes a segment of sums of products.
         """
-        for _, step, columns, out in self.segments:
+        for segment in self.segments:
+            _, step, count, columns, out = segment
             if step is None:
-                chain(columns[0], columns[1], out)
+                chain(segment)
                 continue
-            v[out : out + columns.shape[1]] = y = _computed(step, [v[column] for column in columns])
+            v[out : out + count] = y = _computed(step, [v[column] for column in columns])
             if may_fail(step.op) and not np.isfinite(y).all():
                 raise NotReplayable
 
-    def _chain(self, a: Array, b: Array, out: int) -> None:
+    def _chain(self, segment: Segment) -> None:
         """Compute sums of products, one term after another."""
+        (a, b), out = segment.columns, segment.out
         terms = self._v[a]
         if not (b == self._one).all():
             terms *= self._v[b]
@@ -152,8 +161,8 @@ class Levels:
     def source(self) -> str:
         """The first segments, as text."""
         rows = [
-            f"# level {level}: {columns.shape[-1]} of {step.op.name if step else 'sums of products'}\n"
-            for level, step, columns, _ in self.segments[:MOST_ROWS]
+            f"# level {level}: {count} of {step.op.name if step else 'sums of products'}\n"
+            for level, step, count, *_ in self.segments[:MOST_ROWS]
         ]
         return f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments:\n{''.join(rows)}"
 
@@ -202,6 +211,22 @@ def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
     return terms, kinds
 
 
+def _by_operands(columns: Array) -> Array:
+    """Return the order of operations that is sorted by the operands, first by those of which there are the fewest."""
+    rows = columns.reshape(-1, columns.shape[-1])
+    if rows.shape[1] == 1:
+        return np.array([0])
+    distinct = np.count_nonzero(np.diff(np.sort(rows)), axis=1)
+    return np.lexsort(rows[np.argsort(-distinct, kind="stable")])
+
+
+def _selection(column: Array) -> Any:
+    """Return the slice of consecutive positions, or of one that is broadcast; else the positions."""
+    first, last = column[0], column[-1]
+    is_consecutive = last - first == len(column) - 1 and (np.diff(column) == 1).all()
+    return slice(first, last + 1) if is_consecutive or (column == first).all() else column
+
+
 def may_fail(op: Primitive) -> bool:
     """Return whether Python raises an error for some floats, where C computes inf or nan."""
     form = op.forms.get("scalar", "/")
@@ -216,7 +241,8 @@ def _computed(step: Step, operands: Sequence[Any]) -> Any:
     is_exact = "scalar" in op.forms and not params and not NOT_EXACT.search(op.forms["scalar"])
     if is_exact or type(operands[0]) is not np.ndarray:
         return op.forward(*operands, **params)
+    columns = [x.tolist() for x in np.broadcast_arrays(*operands)]
     try:
-        return np.array([op.forward(*xs, **params) for xs in zip(*[x.tolist() for x in operands], strict=True)], float)
+        return np.array([op.forward(*xs, **params) for xs in zip(*columns, strict=True)], float)
     except (ValueError, ArithmeticError):
         raise NotReplayable from None

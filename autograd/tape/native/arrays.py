@@ -224,11 +224,6 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         value = value if isinstance(value, ShapedArray) else self.code.constant(value, self.dtype)
         self.code.copy(converted(self.code, value, self.dtype), self)
 
-    def chain(self, a: Array, b: Array, out: int) -> None:
-        """Write sums of products of elements at two matrices of positions, (terms, sums), from the position `out`."""
-        places = [self.code.constant(x, np.dtype(np.uint32)) for x in (a, b)]
-        self.code.call(kernel("chain", out), (*places, self), a.shape)
-
     def _put(self, function: str, key: tuple[Any, ...], value: Any) -> None:
         """Write rows to some positions, or add them."""
         if not self.memory.flags.c_contiguous:

@@ -147,15 +147,35 @@ def scatter(args, n, size, dtype):
 
 
 @numba.njit
-def chains(args, lanes, length, out):
-    """Compute sums of products, term by term, so that the processor need not wait for each sum."""
-    count = lanes * length
-    a, b = array(load(args), count, np.uint32), array(load(args + 8), count, np.uint32)
-    v, into = array(load(args + 16), 1 << 40, np.float64), array(load(args + 16) + 8 * out, lanes, np.float64)
-    into[:] = -0.0  # adding -0.0 changes no value
-    for i in range(0, count, lanes):
-        for lane in range(lanes):
-            into[lane] += v[a[i + lane]] * v[b[i + lane]]
+def chains(args, dims, out):
+    """Compute sums of products, block by block and term by term, see `lowering`."""
+    blocks, terms, gathered, spare = load(dims), load(dims + 8), load(dims + 16), load(dims + 24)
+    words, v = array(load(args), 1 << 40, np.uint32), array(load(args + 8), 1 << 40, np.float64)
+    for i in range(gathered):
+        v[spare + i] = v[words[i]]
+    at, into = gathered, load(args + 8) + 8 * out
+    for _ in range(blocks):
+        n = words[at]
+        total = array(into, n, np.float64)
+        total[:] = -0.0  # adding -0.0 changes no value
+        for i in range(at + 1, at + 1 + 2 * terms, 2):
+            a, b = words[i], words[i + 1]
+            if not a & 1:
+                a, b = b, a
+            x, y = array(load(args + 8) + 8 * (a >> 1), n, np.float64), array(load(args + 8) + 8 * (b >> 1), n, np.float64)
+            if b & 1:
+                for j in range(n):
+                    total[j] += x[j] * y[j]
+            elif a & 1:
+                factor = y[0]
+                for j in range(n):
+                    total[j] += x[j] * factor
+            else:
+                product = x[0] * y[0]
+                for j in range(n):
+                    total[j] += product
+        at += 1 + 2 * terms
+        into += 8 * n
 
 
 @numba.njit
@@ -194,7 +214,7 @@ def kernel(function, args, dims, steps, data):
     elif function == 13:
         scatter(args, n, data, np.float64)
     elif function == 14:
-        chains(args, load(dims + 8), n, data)
+        chains(args, dims, data)
     elif function == 15:
         power(args)
     elif function == 16:

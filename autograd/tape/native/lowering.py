@@ -1,5 +1,6 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
+import itertools
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +11,16 @@ import numpy as np
 
 from autograd.graph import Primitive
 from autograd.recording import NotReplayable
-from autograd.tape.levels import Levels, may_fail
+from autograd.tape.levels import Levels, Segment, may_fail
 from autograd.tape.program import CACHE_LINE, Program, Step
 from autograd.tape.recording import Callback, Guard
-from autograd.typing import Params
+from autograd.typing import Array, Params, Shape
 
 from .arrays import Code, ShapedArray
 from .instructions import BLOCK, MAY_FAIL, Instruction, Run, kernel
 
 FLOAT = np.dtype(np.float64)
+SHORTEST = 8  # sums of products of a block on average, below which one block with more gathered factors is faster
 
 
 class Call(NamedTuple):
@@ -69,10 +71,19 @@ class Lowered:
         self.order: list[Any] = list(_in_runs(list(map(self._placed, self.code.instructions))))
 
     def _lower_levels(self, levels: Levels) -> None:
-        v = self.code.constant(levels.start, FLOAT)
+        size = len(levels.start)
+        tables = {s.out: _table_of_sums(s.columns, size) for s in levels.segments if s.step is None}
+        spare = max([gathered for _, (*_, gathered) in tables.values()], default=0)
+        v = self.code.constant(np.append(levels.start, np.zeros(spare)), FLOAT)
         self.inputs, self.floats = [v] * levels.outside, [[], range(levels.outside)]
         self.code.assumed = True  # results are finite
-        levels.compute(v, v.chain)
+
+        def chain(segment: Segment) -> None:
+            table, dims = tables[segment.out]
+            places = self.code.constant(table, np.dtype(np.uint32))
+            self.code.call(kernel("chain", segment.out), (places, v), (*dims, size))
+
+        levels.compute(v, chain)
         self.results = [v[levels.results]]
 
     def _lower_steps(self, program: Program) -> None:
@@ -167,6 +178,37 @@ class Lowered:
                 own.add(x.buffer)
             results.append(x)
         return results
+
+
+def _table_of_sums(columns: Array, end: int) -> tuple[list[int], Shape]:
+    """Return a table of sums of products for the native machine, and the number of its blocks, terms and gathered rows.
+
+    The sums are computed in blocks in which the factors of a term are consecutive elements, or one that is broadcast.
+    Other rows of factors are gathered from a position on, each once.  Factors are coded as twice their position, plus 1
+    if they are consecutive.
+    """
+    _, terms, count = columns.shape
+    rows = columns.reshape(-1, count)
+    changes = np.diff(rows) != 0
+    shared = np.count_nonzero(changes, axis=1) * SHORTEST <= count
+    starts = [0, *np.flatnonzero(changes[shared].any(axis=0)) + 1]
+    starts = starts if len(starts) * SHORTEST <= count else [0]
+    gathered: list[int] = []
+    known: dict[bytes, int] = {}
+    words: list[int] = []
+    for start, stop in itertools.pairwise([*starts, count]):
+        block = rows[:, start:stop]
+        is_consecutive = (np.diff(block) == 1).all(axis=1)
+        is_single = (block == block[:, :1]).all(axis=1)
+        codes = 2 * block[:, 0] + ~is_single
+        for i in np.flatnonzero(~is_consecutive & ~is_single):
+            key = block[i].tobytes()
+            if key not in known:
+                known[key] = 2 * (end + len(gathered)) + 1
+                gathered += block[i].tolist()
+            codes[i] = known[key]
+        words += [stop - start, *codes.reshape(2, terms).T.ravel().tolist()]
+    return gathered + words, (len(starts), terms, len(gathered))
 
 
 def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
