@@ -115,7 +115,7 @@ class Levels:
         for (depth, *_), lanes in sorted(groups.items()):
             columns = position[np.array([terms[r] for r in lanes]).T]
             step, order = steps.get(lanes[0]), _by_operands(columns)
-            columns = columns[..., order]
+            columns = np.ascontiguousarray(columns[..., order])  # NumPy sums along other axes in another order
             places: Any = columns if step is None else [_selection(column) for column in columns[:, 0]]
             self.segments.append(Segment(depth, step, len(lanes), places, first))
             position[np.array(lanes)[order]] = range(first, first := first + len(lanes))
