@@ -179,6 +179,10 @@ class Call:
         kept = [reference() for reference, *_ in variables]
         self._leaves = [leaf(*new) if x is None else x for x, (_, *new) in zip(kept, variables, strict=True)]
         self._states += [(x, state_of(x)) for x in kept if x is not None]
+        targets = [*arguments.nodes, *self._leaves]
+        stored = [(i, t) for i, t in enumerate(self._targets) if targets[t]._requires_grad]
+        self._places, self._targets = [i for i, _ in stored], [t for _, t in stored]
+        self._nodes = [targets[t] for t in self._targets]  # of a call without arguments
 
     def _record(self, function: Function, arguments: Arguments, recording: Recording) -> list[tuple[Any, ...]]:
         """Record the call; return its variables from outside: references, types and data."""
@@ -238,19 +242,20 @@ class Call:
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add gradients to those of the variables."""
-        variables: list[Any] = [*sources, *self._leaves]
-        gradients: dict[Any, Any] = {}
-        for t, g in zip(self._targets, found, strict=True):
-            x = variables[t]
-            if x._requires_grad:  # else the function has created it
-                gradients[x] = gradients[x] + g if x in gradients else g  # an argument given twice, or used anyway
+        nodes, gradients = self._nodes, [found[i] for i in self._places]
+        if sources:  # may be given twice, or be used anyway
+            variables, sums = [*sources, *self._leaves], dict[Any, Any]()
+            for t, g in zip(self._targets, gradients, strict=True):
+                sums[variables[t]] = sums[variables[t]] + g if variables[t] in sums else g
+            nodes, gradients = [*sums], [*sums.values()]
         with storing:
-            if all(x._grad is None or (type(x._grad) is float and not x._grad) for x in gradients):
-                for x, g in gradients.items():  # which share memory with nothing
-                    x._grad = g if x._grad is None else x._grad + g
+            held = [x._grad for x in nodes]
+            if {float, types.NoneType}.issuperset(map(type, held)) and not any(held):
+                for x, zero, g in zip(nodes, held, gradients, strict=True):  # which share memory with nothing
+                    x._grad = g if zero is None else zero + g
                     x.stamp = id(x._value)
             else:  # which gives advice
-                store(gradients, False)
+                store(dict(zip(nodes, gradients, strict=True)), False)
 
 
 def state_of(x: Node) -> tuple[object, ...]:

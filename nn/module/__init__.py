@@ -73,7 +73,7 @@ def _collect(things: Iterable[object], found: dict[Leaf, None]) -> None:
         kind = type(thing)
         if kind is Value:
             found[thing] = None  # type: ignore[index]
-        elif kind in PLAIN:
+        elif kind in PLAIN or (kind is dict and not thing):  # most modules have no buffers
             continue
         elif isinstance(thing, (list, tuple)):
             _collect(thing, found)
@@ -153,7 +153,7 @@ class Module:
     def _changed(self) -> None:
         """Invalidate what `compile` has recorded of this module."""
         if "_changes" in self.__dict__:
-            self.__dict__["_changes"][0] += 1
+            self.__dict__["_changes"] += 1
 
     def forward(self, *args: Any, **kwargs: Any) -> Operand:
         """Compute the output; to be defined by each module."""

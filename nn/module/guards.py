@@ -17,8 +17,8 @@ def module_guards(module: Any) -> Guards:
     Modules that are never called are included, such as a ModuleList or a layer whose weight another one uses.
     """
     for part in module.modules():
-        changes = vars(part).setdefault("_changes", [0])
-        yield changes.__getitem__, 0
+        vars(part).setdefault("_changes", 0)
+        yield vars(part).get, "_changes"
         if not type(part).__module__.startswith("nn.") and _lists_of_parts(part):
             yield _listed, part
     if not type(module).__module__.startswith("nn."):

@@ -131,7 +131,7 @@ class Machine:
     def set(self, data: Sequence[Any]) -> None:
         """Set the inputs; None keeps one, such as an array that was placed."""
         for write, numbers in zip(self.write_floats, self.lowered.floats, strict=True):
-            write(*[data[i] for i in numbers])
+            write(*(data if len(numbers) == len(data) else [data[i] for i in numbers]))
         for i, write in self.setters.items():
             if data[i] is not None:
                 write(data[i])
