@@ -46,8 +46,8 @@ class Segment(NamedTuple):
         One above the levels of the operands.
     step : Step or None
         One of the operations; None for chains.
-    count : int
-        How many there are.
+    width : int
+        The number of operations.
     columns : list of (slice or ndarray of int), or ndarray of int
         The positions of each operand in the vector, as a slice if they are consecutive or equal; of the factors of
         chains, of shape (2, terms, chains).
@@ -57,7 +57,7 @@ class Segment(NamedTuple):
 
     level: int
     step: Step | None
-    count: int
+    width: int
     columns: Any
     out: int
 
@@ -65,9 +65,9 @@ class Segment(NamedTuple):
 class Levels:
     """A program of floats by levels.
 
-    All values are in one vector: inputs and leaves, then constants, then results, segment by segment.  The operations of
-    a segment are sorted by their operands, so that these are consecutive, or equal, in as many as possible: a graph of
-    many examples becomes a few long vectors.
+    All values are in one vector: inputs and leaves, then constants, then results, segment by segment.  The operations
+    of a segment are sorted by their operands, so that neighbours read neighbouring values, or the same one.  The graph
+    of a loss of many examples thus becomes operations on vectors with an element per example.
 
     Parameters
     ----------
@@ -138,11 +138,11 @@ class Levels:
         `chain` computes a segment of sums of products.
         """
         for segment in self.segments:
-            _, step, count, columns, out = segment
+            _, step, width, columns, out = segment
             if step is None:
                 chain(segment)
                 continue
-            v[out : out + count] = y = _computed(step, [v[column] for column in columns])
+            v[out : out + width] = y = _computed(step, [v[column] for column in columns])
             if may_fail(step.op) and not np.isfinite(y).all():
                 raise NotReplayable
 
@@ -161,8 +161,8 @@ class Levels:
     def source(self) -> str:
         """The first segments, as text."""
         rows = [
-            f"# level {level}: {count} of {step.op.name if step else 'sums of products'}\n"
-            for level, step, count, *_ in self.segments[:MOST_ROWS]
+            f"# level {level}: {width} of {step.op.name if step else 'sums of products'}\n"
+            for level, step, width, *_ in self.segments[:MOST_ROWS]
         ]
         return f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments:\n{''.join(rows)}"
 

@@ -162,7 +162,10 @@ def chains(args, dims, out):
             a, b = words[i], words[i + 1]
             if not a & 1:
                 a, b = b, a
-            x, y = array(load(args + 8) + 8 * (a >> 1), n, np.float64), array(load(args + 8) + 8 * (b >> 1), n, np.float64)
+            x, y = (
+                array(load(args + 8) + 8 * (a >> 1), n, np.float64),
+                array(load(args + 8) + 8 * (b >> 1), n, np.float64),
+            )
             if b & 1:
                 for j in range(n):
                     total[j] += x[j] * y[j]

@@ -20,7 +20,7 @@ from .arrays import Code, ShapedArray
 from .instructions import BLOCK, MAY_FAIL, Instruction, Run, kernel
 
 FLOAT = np.dtype(np.float64)
-SHORTEST = 8  # sums of products of a block on average, below which one block with more gathered factors is faster
+SHORTEST = 16  # sums of a block on average, below which one block of all sums, with more gathered factors, is faster
 
 
 class Call(NamedTuple):
