@@ -170,6 +170,7 @@ class Call:
     """
 
     branches: bool = False
+    _targets: list[int]
 
     def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
         self._states: list[tuple[Node, tuple[object, ...]]] = []  # variables, each with what it must have in a replay
