@@ -132,6 +132,9 @@ class Tensor(Variable, ArrayMethods):
     def __iter__(self) -> Iterator[Any]:
         return map(self.__getitem__, range(len(self)))
 
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(self == value))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if self._requires_grad:
             raise TypeError(

@@ -228,6 +228,13 @@ def test_elements_cannot_be_assigned(x):
         x[0] = 5.0
 
 
+def test_membership_is_that_of_numpy():
+    t = Tensor([[0.0, 1.0], [2.0, 3.0]], requires_grad=True)
+    for value in (0, 3.0, 4.0, [0.0, 1.0], [1.0, 9.0], [8.0, 9.0]):
+        assert (value in t) == (value in t.data)
+    assert "a" not in t
+
+
 def test_iteration_yields_rows_that_are_differentiated():
     x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     assert len(x) == 2
