@@ -454,7 +454,8 @@ def fit(
     GradientWarning
         If the optimizer holds tensors that the model does not have, or a parameter got no gradient in the first epoch.
     RuntimeWarning
-        If steps cannot be replayed, since the model reads values (`autograd.RecordingError`); names the line.
+        If steps cannot be replayed, since the model reads values (`autograd.RecordingError`); names the line. If a
+        parameter exceeds 1e15 at the end of an epoch, or the loss is nan or inf.
 
     Notes
     -----
