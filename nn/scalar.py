@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -11,15 +11,12 @@ from autograd.extend import raw_data
 from nn.typing import Array, ArrayLike, Operand
 
 from .module import Module, Parameter, index_text
-from .random import Rng, as_generator, is_seeded
-
-if TYPE_CHECKING:
-    import random
+from .random import as_generator, is_seeded
 
 __all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
 
 AnyModule = TypeVar("AnyModule", bound=Module)
-Source: TypeAlias = "Rng | random.Random"
+Source: TypeAlias = Any  # an argument `rng`, or another object with a method `uniform`, such as Python's `random`
 
 
 def _source(rng: Source) -> Any:

@@ -179,16 +179,10 @@ def _rasterised(svg: str) -> bytes:
         zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
     page = re.search(r'<polygon fill="(#\w+)"', svg)  # it can be a fraction of a pixel smaller than the picture
     png = resvg_py.svg_to_bytes(
-        svg_string=svg,
-        background=page[1] if page else None,
-        dpi=96,
-        zoom=zoom,
-        font_files=[str(FONT_FILE)],
-        skip_system_fonts=max(svg) < UNCOVERED,
-        font_family=FONT,
-        sans_serif_family=FONT,
+        svg_string=svg, background=page[1] if page else None, dpi=96, zoom=zoom, font_files=[str(FONT_FILE)],
+        skip_system_fonts=max(svg) < UNCOVERED, font_family=FONT, sans_serif_family=FONT,
         serif_family=FONT,  # the fallback for unknown families
-    )
+    )  # fmt: skip
     return bytes(png)
 
 

@@ -305,9 +305,8 @@ def _slope_of_or_one(z: Operand, y: Operand) -> Operand:
     is_zero = equal(y, 0)
     if np.any(raw_data(is_zero)):
         warnings.warn(
-            "the second derivative of a norm, standard deviation, hypot or atan2 is nan where it is 0, and that of a "
-            "p-norm with p < 2 where an element is 0: write "
-            "sum(x * x) for the square of a norm, or sqrt(sum(x * x) + eps) for a norm",
+            "the second derivative of a norm, standard deviation, hypot or atan2 is nan at 0, and that of a p-norm "
+            "with p < 2 where an element is 0: write sum(x * x) for the square of a norm, or sqrt(sum(x * x) + eps)",
             GradientWarning,
             stacklevel=2,
         )
