@@ -688,6 +688,14 @@ def test_buffers_are_shared_by_arrays_of_different_lifetimes():
     assert size_of(replay.text) == 16000
 
 
+def test_elementwise_operations_overwrite_their_operands_and_products_do_not():
+    with ag.no_grad():
+        _, source = program_of(lambda x: (ag.tanh(ag.tanh(x)) @ ag.exp(x)).sum(), np.ones((20, 20)))
+    first, second, third, product = [line.partition("out=")[2].partition(")")[0] for line in source.splitlines()[1:5]]
+    assert first == second
+    assert len({second, third, product}) == 3
+
+
 def test_view_keeps_its_memory():
     def f(x):
         a = x * 2.0
