@@ -70,7 +70,7 @@ class Buffers:
             # An elementwise operation may overwrite its operands.
             overwritten = [value for value in ends[i] if step.op.per_element and value in step.operands]
             self._release(overwritten, specs)
-            if r not in kept and writes(step, specs):
+            if r in own and r not in kept and writes(step, specs):
                 found = self._free[spec[:2]]
                 self.out[r] = found.pop() if found else aligned(math.prod(spec.shape), spec.dtype).reshape(spec.shape)
             self._release([value for value in ends[i] if value not in overwritten], specs)

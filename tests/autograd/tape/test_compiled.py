@@ -714,14 +714,20 @@ def test_view_that_an_operation_of_the_user_returns_keeps_its_memory():
     def backwards(x):
         return x[::-1]
 
-    def f(x):
-        y = ag.exp(x)
-        return backwards(y) * ag.tanh(ag.tanh(y))  # tanh would overwrite `y` if the view were a copy
+    @elementwise(1, into=np.positive)
+    def same(x):
+        return x
 
-    step = ag.compile(f)
-    for k in (1.0, 2.0):
-        x = np.arange(6.0) * k
-        near(step(x), f(x))
+    for operation in (backwards, lambda y: y[::-1], lambda y: same(y)[::-1], lambda y: backwards(same(y))):
+
+        def f(x, operation=operation):
+            y = same(ag.exp(x))
+            return operation(y) * ag.tanh(ag.tanh(y))  # tanh would overwrite `y` if the view were a copy
+
+        step = ag.compile(f)
+        for k in (1.0, 2.0):
+            x = np.arange(6.0) * k
+            near(step(x), f(x))
 
 
 def test_parameters_of_an_operation_that_only_compare_equal_are_different():
