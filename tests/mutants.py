@@ -46,8 +46,12 @@ TESTS = [
     "test_gradcheck", "test_operands", "test_verify", "operations/test_values",
     "tape/test_compiled", "operations/test_primitives", "test_random_graphs",
 ]  # fmt: skip
-# Tests of other folders that notice what those of the module's own do not: forward mode and the names of users.
-BESIDE = {"autograd/operations": ["autograd/transforms/test_transforms.py", "autograd/explaining/test_names.py"]}
+# Tests of other folders that notice what those of the module's own do not, such as forward mode.
+BESIDE = {
+    "autograd/operations": ["autograd/transforms/test_transforms.py", "autograd/explaining/test_names.py"],
+    "autograd/transforms": ["autograd/tape/test_calls.py"],
+    "autograd/tape": ["nn/module/test_compile.py"],
+}
 QUICK = "not million and not small_stack and not recursive and not thousand"
 
 # Mutants that are equivalent to the original: file, `line -> mutated code`, and the reason.
