@@ -549,6 +549,12 @@ def test_callbacks_without_a_result_are_called_in_order():
     assert seen == [[2.0], 7, [4.0], 7]
 
 
+def test_callback_that_returns_a_scalar_of_numpy_is_replayed():
+    step = replaying(lambda x: x * callback(np.max, x))
+    for k in (1.0, 2.0):
+        assert step(np.array([1.0, k])).tolist() == [k, k * k]
+
+
 def test_callback_that_raises_in_a_replay_stores_no_gradient():
     def positive(x):
         if (x <= 0).any():

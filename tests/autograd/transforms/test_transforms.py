@@ -295,3 +295,9 @@ def test_hessian_product_of_a_linear_loss_is_zero_and_of_a_wrong_count_raises():
     np.testing.assert_array_equal(product([np.ones(2)])[0], [0.0, 0.0])
     with pytest.raises(ValueError, match="argument 2 is longer"):
         product([np.ones(2), np.ones(2)])
+
+
+def test_zero_gradient_of_a_float_is_a_float():
+    found = grad(lambda x, y: x * x, argnums=(0, 1))(3.0, 2.0)
+    assert found == (6.0, 0.0)
+    assert [type(g) for g in found] == [float, float]
