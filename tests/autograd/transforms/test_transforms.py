@@ -7,6 +7,7 @@ import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, grad, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from autograd.extend import primitive
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4))
@@ -301,3 +302,13 @@ def test_zero_gradient_of_a_float_is_a_float():
     found = grad(lambda x, y: x * x, argnums=(0, 1))(3.0, 2.0)
     assert found == (6.0, 0.0)
     assert [type(g) for g in found] == [float, float]
+
+
+def test_forward_mode_through_a_pullback_without_a_graph_is_zero():
+    @primitive(lambda g, y, x: np.zeros(np.shape(y)))
+    def stairs(x):
+        return np.floor(x)
+
+    found, tangent = jvp(lambda x: stairs(x) + 2.0 * x, (X,), (V,))
+    np.testing.assert_array_equal(found, np.floor(X) + 2.0 * X)
+    np.testing.assert_array_equal(tangent, 2.0 * V)
