@@ -8,6 +8,7 @@ import pytest
 import autograd as ag
 from autograd import Tensor, Value, grad, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 from autograd.extend import primitive
+from autograd.transforms.functional import hessian_product
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4))
@@ -312,3 +313,39 @@ def test_forward_mode_through_a_pullback_without_a_graph_is_zero():
     found, tangent = jvp(lambda x: stairs(x) + 2.0 * x, (X,), (V,))
     np.testing.assert_array_equal(found, np.floor(X) + 2.0 * X)
     np.testing.assert_array_equal(tangent, 2.0 * V)
+
+
+def test_pullback_is_differentiable_by_its_cotangent():
+    _, pullback = vjp(lambda x: ag.tanh(x) * x, X)
+    g = Tensor(V, requires_grad=True)
+    (pullback(g)[0] * 2.0).sum().backward()
+    np.testing.assert_allclose(g.grad, 2.0 * pullback(np.ones_like(X))[0], rtol=1e-12)
+
+
+def test_cotangents_and_tangents_take_the_dtype_of_their_arrays():
+    x = np.array([1.0, 2.0], np.float32)
+    v = np.array([1, 2])
+    assert vjp(lambda x: x * x, x)[1](v)[0].dtype == np.float32
+    assert jvp(lambda x: x * x, (x,), (v,))[1].dtype == np.float32
+
+
+def test_jacobian_of_a_jacobian_has_an_axis_for_each_argument():
+    x = np.array([1.0, 2.0, 3.0])
+    expected = np.zeros((3, 3, 3))
+    expected[[0, 1, 2], [0, 1, 2], [0, 1, 2]] = 6.0 * x
+    for outer in ("forward", "reverse"):
+        for inner in ("forward", "reverse"):
+            found = jacobian(jacobian(lambda x: x**3, mode=inner), mode=outer)(x)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_jacobian_of_a_float_by_a_float_is_a_float():
+    for mode in ("forward", "reverse"):
+        found = jacobian(lambda x: x * x, mode=mode)(3.0)
+        assert (type(found), found) == (float, 6.0)
+
+
+def test_hessian_product_of_a_linear_loss_is_zero():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    product = hessian_product((w * 3.0).sum(), [w])
+    np.testing.assert_array_equal(product([np.ones(2)])[0], [0.0, 0.0])
