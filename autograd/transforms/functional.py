@@ -465,8 +465,6 @@ def hessian_product(loss: Node, inputs: Sequence[Node]) -> Callable[[Sequence[Ta
         if not slopes:
             slopes.extend(gradients(loss, targets, create_graph=True, allow_unused=True))
         pairs = [(g, v) for g, v in zip(slopes, vectors, strict=True) if isinstance(g, Node) and g.requires_grad]
-        if not pairs:
-            return [zero(x) for x in targets]
         found = gradients([g for g, _ in pairs], targets, [v for _, v in pairs], allow_unused=True)
         return [zero(x) if h is None else h for x, h in zip(targets, found, strict=True)]
 
