@@ -11,7 +11,7 @@ from .graph import Node, topological_order
 from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass
 from .rules import shape_of
-from .threads import reentrant_lock
+from .runtime import reentrant_lock
 from .typing import Cotangent
 
 storing: Any = reentrant_lock()  # several threads may add to the gradient of one leaf

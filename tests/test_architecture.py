@@ -17,7 +17,7 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "typing", "files", "threads", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend",
+        "typing", "files", "runtime", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend",
         "operations", "reverse", "fast_floats", "backward", "variable", "tensor", "value", "transforms", "checking",
         "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from autograd.backward import backward, store, storing
-from autograd.diagnostics import check_root, current_evaluation, evaluation_of
+from autograd.diagnostics import current_evaluation, evaluation_of
 from autograd.graph import CHANGED, KINDS, Node, topological_order
 from autograd.recording import NotReplayable, current_mode, settled_mode, watching
-from autograd.threads import reentrant_lock
+from autograd.runtime import reentrant_lock, uncollected
 from autograd.transforms.functional import Recorded
 from autograd.transforms.nested import flatten, mapped
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
@@ -24,7 +24,7 @@ from autograd.variable import leaf
 
 from .executor import Executor
 from .program import Program
-from .recording import Recording, RecordingError, gradients_of, uncollected
+from .recording import Recording, RecordingError, gradients_of
 
 Key = tuple[object, ...]
 
@@ -43,7 +43,7 @@ def signature_of(
     key: list[object] = [grad_enabled, tuple(paths), _structure((args, kwargs))]
     inputs: list[Data] = []
     sources: list[Operand] = []
-    for a, path in zip(leaves, paths, strict=True):
+    for a in leaves:
         data = _input_data(a)
         if data is None:
             key += (type(a), a)
@@ -52,12 +52,7 @@ def signature_of(
         sources.append(a)
         key.append(float if type(data) is float else (data.shape, data.dtype))
         if isinstance(a, Node):
-            if a._requires_grad and a.op is not None:
-                raise TypeError(
-                    f"argument {path} of a compiled function was computed from variables, to which a replay passes no "
-                    "gradient: compile the whole computation, or call detach() on the argument"
-                )
-            key += (type(a), a._requires_grad, a.hooks)
+            key += (type(a), a._requires_grad, a.op is None, a.hooks)
     return tuple(key), inputs, sources
 
 
@@ -118,6 +113,11 @@ def _input(a: Operand, name: str) -> Operand:
         )
     if not isinstance(a, Node):
         return leaf(KINDS[type(data)][0], data, False, name)
+    if a._requires_grad and a.op is not None:
+        raise TypeError(
+            f"argument {name} of a compiled function was computed from variables, to which a replay passes no "
+            "gradient: compile the whole computation, or call detach() on the argument"
+        )
     node: Node = leaf(type(a), data, a._requires_grad, name)
     if a._requires_grad:
         node.hooks = a.hooks
@@ -192,7 +192,8 @@ class Call:
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
             for y, path in zip(outputs, paths, strict=True):
                 _check_result(y, path)
-            gradients = _recorded_gradients(loss_of(outputs) if recording.grad_enabled else None)
+            loss = loss_of(outputs) if recording.grad_enabled else None
+            gradients = {} if loss is None else gradients_of(loss)
         self._count = len(outputs)
         program = self._program(arguments, outputs, gradients, recording)
         recording.refuse_draws()
@@ -289,17 +290,6 @@ def loss_of(outputs: Sequence[Operand]) -> Node | None:
             "inside autograd.no_grad() for its results alone"
         )
     return y
-
-
-def _recorded_gradients(loss: Node | None) -> dict[Node, Cotangent]:
-    """Return the gradients of a loss, recorded as operations."""
-    if loss is None:
-        return {}
-    check_root(loss)
-    try:
-        return gradients_of(loss)
-    except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
-        raise NotReplayable(str(error)) from error
 
 
 def _as_result(x: Data, is_node: bool) -> Operand:
@@ -435,11 +425,9 @@ class Compiled(Programs, Recorded):
             return self
         if isinstance(instance, type) or not hasattr(instance, "__dict__"):  # part of the cache key
             return types.MethodType(self, instance)
-        methods = vars(instance).setdefault("_compiled", _Methods())
-        if self in methods and methods[self].function.__self__ is not instance:  # a copy of another instance
-            methods = vars(instance)["_compiled"] = _Methods()
-        if self not in methods:
-            methods[self] = type(self)(bound)
+        methods = vars(instance).get("_compiled", {})
+        if self not in methods or methods[self].function.__self__ is not instance:  # a copy of another instance
+            vars(instance)["_compiled"] = methods = _Methods({**methods, self: type(self)(bound)})
         return methods[self]  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[object, ...]:

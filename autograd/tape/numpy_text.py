@@ -14,7 +14,7 @@ import numpy as np
 from autograd.graph import KINDS, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
-from autograd.typing import Array, Data, Function
+from autograd.typing import Array, Data, DType, Function
 
 from .program import Program, Spec, Step, aligned, plain_name
 from .recording import Callback
@@ -47,10 +47,9 @@ class Buffers:
         specs, owners, results = program.specs, program.owners, [r for r in program.results if r in program.owners]
         own = {step.result for step in program.steps if owners[step.result] == step.result} - program.shared
         times = Counter(results)
-        scalars = {r for r in program.results[: program.outputs] if specs[r] is not None and not specs[r].shape}
-        self.copied: set[int] = {
-            r for r in results if r not in own or times[r] > 1 or not (r in scalars or specs[r].whole)
-        }
+        is_scalar = {r: specs[r] is not None and not specs[r].shape for r in program.results[: program.outputs]}
+        whole = {r for r in results if specs[r].whole or is_scalar.get(r)}
+        self.copied: set[int] = {r for r in results if r not in own or times[r] > 1 or r not in whole}
         # Memory of results belongs to the caller, and callbacks may keep or return their arguments.
         kept = {owners[value] for value in (*results, *program.shared) if value in owners}
         last: dict[int, int] = {}  # the last step that uses each value, or its memory
@@ -123,6 +122,7 @@ class _Writer:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.dtypes: list[DType | None] = [getattr(spec, "dtype", None) for spec in program.specs]  # of arrays
         self.buffers: Buffers = Buffers(program)
         self.namespace: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}
         self.used: set[str] = {"replay", "float", "np", "math", "inf", "nan"}
@@ -195,15 +195,10 @@ class _Writer:
         text = self._operand(r)
         if r in self.program.constants:
             return f"{text}.copy()" if type(self.program.constants[r]) is np.ndarray else text
-        return f'np.array({text}, order="C")' if r in self.buffers.copied and self._dtype(r) is not None else text
-
-    def _dtype(self, value: int) -> np.dtype[Any] | None:
-        """Return the dtype of an array, and None for anything else."""
-        return getattr(self.program.specs[value], "dtype", None)
+        return f'np.array({text}, order="C")' if r in self.buffers.copied and self.dtypes[r] else text
 
     def _line(self, step: Step) -> str:
-        spec = self.program.specs[step.result]
-        call = self._call(step, spec)
+        spec, call = self.program.specs[step.result], self._call(step)
         if spec is None:
             return f"    {call}"
         if spec.dtype is None and isinstance(step.op, Nondifferentiable):
@@ -211,27 +206,26 @@ class _Writer:
         line = f"    {self._named(step.result, step.op.name)} = {call}"
         return line if spec.dtype is None or len(line) >= LINE else f"{line}  # {spec.shape}"
 
-    def _call(self, step: Step, spec: Spec | None) -> str:
+    def _call(self, step: Step) -> str:
         """Return the source of the expression that computes a step."""
-        op, result = step.op, step.result
-        args = [self._operand(a) for a in step.operands]
+        op, args = step.op, [self._operand(a) for a in step.operands]
         options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
-        out = self._bind(self.buffers.out[result], "buffer") if result in self.buffers.out else ""
-        form = ONE_OPERATOR if any(map(self._dtype, (result, *step.operands))) else ONE_CALL
-        if not out and not step.params and form.fullmatch(op.forms.get("scalar", "")):
+        values = (step.result, *step.operands)
+        dtypes, buffer = [self.dtypes[a] for a in values], self.buffers.out.get(step.result)
+        form = ONE_OPERATOR if any(dtypes) else ONE_CALL
+        if buffer is None and not step.params and form.fullmatch(op.forms.get("scalar", "")):
             return expression(op, args)
         if (text := self._view(step, args)) is not None:
             return text
-        into, is_array = op.forms.get("into"), spec is not None and spec.dtype is not None
         function: Function = op.forward
-        if into is not None and (out or (isinstance(into, np.ufunc) and is_array)):
+        if (into := op.forms.get("into")) and (buffer is not None or (isinstance(into, np.ufunc) and dtypes[0])):
             function = into
         if self._shape_may_change(step):
-            function = _like_recorded(function, spec)
-        if out:
-            options.append(f"out={out}")
-        specs = [self.program.specs[a] for a in (result, *step.operands)]
-        if function is np.matmul and all(len(x.shape) < 3 and x.dtype == specs[0].dtype for x in specs):
+            function = _like_recorded(function, self.program.specs[step.result])
+        if buffer is not None:
+            options.append(f"out={self._bind(buffer, 'buffer')}")
+        most_axes = max(len(self.program.specs[a].shape) for a in values) if function is np.matmul else 0
+        if 0 < most_axes < 3 and len({*dtypes}) == 1:
             function = np.dot  # the same BLAS call with less overhead
         is_numpy = isinstance(function, np.ufunc) or function is np.dot
         name = f"np.{function.__name__}" if is_numpy else self._bind(function, op.name)
@@ -239,17 +233,16 @@ class _Writer:
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the source of a view of the same memory; None for other operations."""
-        name, spec = step.op.name, self.program.specs[step.result]
-        if spec is None or spec.dtype is None or not args or self._dtype(step.operands[0]) is None:
+        name, constants = step.op.name, self.program.constants
+        if not args or self.dtypes[step.result] is None or self.dtypes[step.operands[0]] is None:
             return None
         if name == "transpose" and step.params.get("axes") is None:
             return f"{args[0]}.T"
         if name == "reshape":
-            return f"{args[0]}.reshape({spec.shape!r})"
-        if name == "getitem" and all(a in self.program.constants for a in step.operands[1:]):
-            parts = [self.program.constants[a] for a in step.operands[1:]]
-            if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
-                return f"{args[0]}[{', '.join(map(_index, parts))}]"
+            return f"{args[0]}.reshape({self.program.specs[step.result].shape!r})"
+        parts = [constants.get(a, args) for a in step.operands[1:]]
+        if name == "getitem" and all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
+            return f"{args[0]}[{', '.join(map(_index, parts))}]"
         return None
 
     def _shape_may_change(self, step: Step) -> bool:
@@ -257,7 +250,7 @@ class _Writer:
         if isinstance(step.op, Callback):
             return self.program.specs[step.result] is not None
         masks = {*step.operands[1:]} - self.program.constants.keys() if step.op.name == "getitem" else ()
-        return np.dtype(bool) in map(self._dtype, masks)
+        return np.dtype(bool) in [self.dtypes[a] for a in masks]
 
 
 def _like_recorded(function: Function, spec: Any) -> Function:

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.graph import Node, Primitive, topological_order
-from autograd.rules import PRIMITIVES
 from autograd.typing import Array, Data, DType, Operand, Params, Shape
 
 from .recording import Callback
 
-MULTIPLY = PRIMITIVES["multiply"]
 CACHE_LINE = 64  # bytes
 
 # The result may be a view of the first operand, depending on its memory layout.
@@ -55,7 +53,7 @@ class Program:
     outputs : int
         The number of results that the function returns; the others are gradients.
     effects : sequence of Node
-        Callbacks, which are called even if their results are not used.
+        What comes first, even if its results are not used: callbacks, for example.
     variables : sequence of Node
         The variables whose gradients are the results after the outputs.
     replaced : mapping of Node to Node, optional
@@ -124,7 +122,7 @@ class Program:
         self.variables: list[Node] = [node for node in order if node.op is None and node not in given]
         number: dict[Node, int] = {}
         for node in (*inputs, *self.variables):
-            number[node] = self._new_value(_spec(node._value))
+            number[node] = self._new_value(node._value)
         self.inputs: range = range(len(inputs))
         self.leaves: range = range(len(inputs), len(number))
         self.owners: dict[int, int] = {value: value for value in number.values()}
@@ -146,17 +144,15 @@ class Program:
         self.given: list[Data] = [x._value for x in (*inputs, *self.variables)]
         self.found: list[Data] = [r._value if isinstance(r, Node) else r for r in results]
 
-    def _new_value(self, spec: Spec | None) -> int:
-        self.specs.append(spec)
+    def _new_value(self, data: object) -> int:
+        self.specs.append(_spec(data))
         return len(self.specs) - 1
 
     def _constant(self, x: Operand) -> int:
         """Return the number of a constant."""
-        key = key_of(x)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._new_value(_spec(x) if isinstance(x, (float, np.ndarray)) else None)
-            self.constants[found] = x
+        found = self._known.setdefault(key_of(x), len(self.specs))
+        if found == len(self.specs):
+            self.constants[self._new_value(x)] = x
         return found
 
     def _number(self, node: Node, op: Primitive, number: dict[Node, int]) -> int:
@@ -164,12 +160,10 @@ class Program:
         args, params, data = node.args, node.params, node._value
         operands = tuple([number[a] if isinstance(a, Node) else self._constant(a) for a in args])
         if type(op) is not Callback:
-            if op is MULTIPLY and (same := self._unchanged(operands, data)) is not None:
-                return same
             same = self._known.setdefault((op, operands, *map(key_of, params.items())), len(self.specs))
             if same != len(self.specs):
                 return same
-        result = self._new_value(FLOAT if type(data) is float else None if data is None else _spec(data))
+        result = self._new_value(data)
         is_view = op.name in VIEWS
         places = [a for k, a in enumerate(operands) if _may_share(data, args[k], is_view and not k)]
         self.owners[result] = self.owners[places[0]] if places else result
@@ -179,14 +173,6 @@ class Program:
             self.names[result] = node.name
         self.steps.append(Step(op, operands, params, result))
         return result
-
-    def _unchanged(self, operands: tuple[int, ...], data: Data) -> int | None:
-        """Return the other factor of a product with 1; None for anything else."""
-        for one, other in (operands, operands[::-1]):
-            is_one = one in self.constants and other not in self.constants and _is_one(self.constants[one])
-            if is_one and self.specs[other][:2] == _spec(data)[:2]:
-                return other
-        return None
 
 
 def plain_name(name: str) -> str:
@@ -200,11 +186,10 @@ def plain_name(name: str) -> str:
     return ".".join([*parts[first:], *parts[:first]])
 
 
-def _spec(data: Data) -> Spec:
-    if isinstance(data, float):
-        return FLOAT
-    whole = data.ndim > 0 and data.base is None and data.flags.c_contiguous
-    return Spec(data.shape, data.dtype, whole)
+def _spec(data: object) -> Spec | None:
+    if isinstance(data, np.ndarray):
+        return Spec(data.shape, data.dtype, data.ndim > 0 and data.base is None and data.flags.c_contiguous)
+    return FLOAT if isinstance(data, float) else None
 
 
 def _may_share(y: Data, arg: Operand, is_view: bool) -> bool:
@@ -212,10 +197,6 @@ def _may_share(y: Data, arg: Operand, is_view: bool) -> bool:
     if type(y) is not np.ndarray or not isinstance(arg, Node) or type(arg._value) is not np.ndarray:
         return False
     return is_view or bool(np.may_share_memory(arg._value, y))
-
-
-def _is_one(x: object) -> bool:
-    return bool(isinstance(x, (float, int, np.ndarray)) and np.size(x) == 1 and np.reshape(x, ()) == 1)
 
 
 def key_of(a: Operand) -> Hashable:

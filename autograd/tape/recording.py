@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import gc
 import pickle
 import random
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable
 from typing import NoReturn
 
 import numpy as np
 
 from autograd.backward import gradients
+from autograd.diagnostics import check_root
 from autograd.graph import KINDS, Node, Notes, Primitive, make_leaf, record, set_operation, topological_order
 from autograd.messages import user_line
 from autograd.operands import holds_objects
@@ -75,8 +74,8 @@ class Recording(Watch):
         The guards that depend on inputs only, and are evaluated before anything is drawn or counted.
     guards : dict to (callable, tuple, object)
         Functions of Python state such as a module's training mode, their arguments, and what they returned.
-    may_branch : bool
-        Whether Python may branch on floats, which are guarded: in the rule of an optimizer.
+    options : collection of Node or None
+        The options of an optimizer whose rule is recorded, which may branch on them, and on other floats with a guard.
     """
 
     records_all = True
@@ -86,7 +85,7 @@ class Recording(Watch):
         self.effects: list[Node] = []
         self.first: list[Node] = []
         self.guards: dict[Hashable, tuple[Function, tuple[Tree, ...], object]] = {}
-        self.may_branch: bool = False
+        self.options: Container[Node] | None = None
         self.float_notes: Notes = Value.plain._replace(recording=object())
         self._made: set[Node] = set()
         self._is_alone: bool = threading.active_count() == 1
@@ -97,12 +96,6 @@ class Recording(Watch):
         """Return the same recording with or without gradients."""
         other = copy.copy(self)
         other.grad_enabled = enabled
-        return other
-
-    def of_rule(self) -> Recording:
-        """Return the same recording for the rule of an optimizer."""
-        other = self.with_grad(False)
-        other.may_branch = True
         return other
 
     def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
@@ -133,14 +126,12 @@ class Recording(Watch):
         return answer
 
     def _guard_data(self, function: Function, args: tuple[Tree, ...]) -> Tree:
-        answers: list[object] = []
+        recorded: dict[str, object] = {}
 
         def guarded(*raw: Data) -> None:
             answer = function(*raw)
-            if not answers:
-                answers.append(answer)
-            elif answer != answers[0]:
-                raise NotReplayable(f"{function.__name__} returned {answers[0]!r:.60} when the call was recorded")
+            if answer != recorded.setdefault("answer", answer):
+                raise NotReplayable(f"{function.__name__} returned {recorded['answer']!r:.60} when it was recorded")
 
         guarded.__name__ = getattr(function, "__name__", "guard")
         is_ours = str(getattr(function, "__module__", "")).partition(".")[0] in ("autograd", "nn")
@@ -151,21 +142,23 @@ class Recording(Watch):
             del self.effects[-1]
             self.effects.insert(len(self.first), node)
             self.first.append(node)
-        return answers[0]
+        return recorded["answer"]
 
     def observe(self, function: Function, args: tuple[Tree, ...]) -> None:
         """Call a function of nodes now and in each replay, with nodes of its own."""
         leaves, _, rebuild = flatten(args)
-        kinds = [KINDS[type(x._value)][0] if isinstance(x, Node) else None for x in leaves]
-        constants = [x if kind is None else None for x, kind in zip(leaves, kinds, strict=True)]  # no recorded nodes
+        nodes = [x for x in leaves if isinstance(x, Node)]
+        kinds = [KINDS[type(x._value)][0] for x in nodes]
+        others = [None if isinstance(x, Node) else x for x in leaves]  # a closure must not keep the recorded nodes
         errors: list[type[Exception]] = [RecordingError]
         line = _here()
 
         def observed(*raw: Data) -> None:
-            rest = iter(raw)
-            given = [x if kind is None else leaf(kind, next(rest)) for x, kind in zip(constants, kinds, strict=True)]
-            what = "" if function(*rebuild(iter(given))) is None else "returned a value"
-            if any(isinstance(x, Node) and x.hooks for x in given):
+            given = list(map(leaf, kinds, raw))
+            rest = iter(given)
+            result = function(*rebuild(iter([next(rest) if x is None else x for x in others])))
+            what = "" if result is None else "returned a value"
+            if any(x.hooks for x in given):
                 what = "registered a hook on a node"
             if what:
                 raise errors[-1](
@@ -174,20 +167,18 @@ class Recording(Watch):
                 )
             errors.append(NotReplayable)
 
-        self.callback(observed, tuple([x for x, kind in zip(leaves, kinds, strict=True) if kind is not None]))
+        self.callback(observed, tuple(nodes))
 
     def call_hook(self, hook: Function, g: Cotangent) -> Cotangent:
         """Call a gradient hook with a copy of the cotangent, now and in each replay."""
-        changes: list[bool] = []  # whether the hook returned a gradient when it was recorded
+        recorded: dict[str, bool] = {}
 
         def call(value: Data) -> Data | None:
             given = value.copy() if type(value) is np.ndarray else value
             changed = hook(given)
             if changed is None and not np.array_equal(given, value, equal_nan=True):  # what it wrote counts, too
                 changed = given
-            if not changes:
-                changes.append(changed is not None)
-            if changes[0] != (changed is not None):
+            if recorded.setdefault("changes", changed is not None) != (changed is not None):
                 raise NotReplayable("a gradient hook returned None in one pass and a gradient in another")
             found = None if changed is None else np.asarray(raw_data(changed))
             return float(found) if found is not None and type(value) is float and found.size == 1 else found
@@ -238,8 +229,9 @@ class Recording(Watch):
 
     def on_read(self, node: Node, how: str) -> None:
         """Refuse to give the data of a node to Python, except the truth value of a float to an optimizer's rule."""
-        if self.may_branch and type(node._value) is float and how.startswith("the truth"):
-            self.guard(_is_true, (node,))
+        if self.options is not None and type(node._value) is float and how.startswith("the truth"):
+            if node not in self.options:
+                self.guard(_is_true, (node,))
             return
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
@@ -263,20 +255,12 @@ def _global_generators() -> bytes:
     return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))
 
 
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Switch off the garbage collector, which would traverse the growing graph again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+def gradients_of(loss: Node) -> dict[Node, Cotangent]:
+    """Return the gradient of a loss for every leaf it depends on, recorded as operations."""
+    check_root(loss)
+    leaves = [node for node in topological_order(loss, variables_only=True) if node.op is None]
     try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def gradients_of(root: Node) -> dict[Node, Cotangent]:
-    """Return the gradient of `root` for every leaf it depends on, recorded as operations."""
-    leaves = [node for node in topological_order(root, variables_only=True) if node.op is None]
-    found = gradients(root, leaves, create_graph=True, allow_unused=True)
+        found = gradients(loss, leaves, create_graph=True, allow_unused=True)
+    except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
+        raise NotReplayable(str(error)) from error
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 
 from autograd.graph import CHANGED, Node, topological_order
-from autograd.recording import NotReplayable, raw_data, settled_mode, watching
+from autograd.recording import NotReplayable, settled_mode, watching
+from autograd.runtime import deferred_interrupt
 from autograd.tensor import Tensor
-from autograd.threads import deferred_interrupt
 from autograd.transforms.functional import hessian_product
 from autograd.transforms.nested import flatten, mapped
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
@@ -71,32 +71,38 @@ class StepCall(Call):
     def _program(
         self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
     ) -> Program:
-        if not gradients:
-            raise RuntimeError("the loss of a training step depends on no variable: return a loss first")
-        owned, guards = {*self.optimizer.parameters}, len(recording.first)
+        optimizer, owned, guards = self.optimizer, {*self.optimizer.parameters}, len(recording.first)
         gradients = {p: g for p, g in gradients.items() if p in owned}
-        with watching(recording.of_rule()):
+        self._shared = [name for name, value in optimizer.shared.items() if isinstance(value, float)]
+        shared: dict[str, Any] = {name: _as_node(optimizer.param_groups[0][name], name) for name in self._shared}
+        self._options = [Options(group, shared) for group in optimizer.param_groups]
+        options = dict.fromkeys(x for own in self._options for x in own.nodes)
+        rule = recording.with_grad(False)
+        rule.options = options
+        with watching(rule):
             if self._transform is not None:
                 gradients = dict(self._transform(gradients))
-            before, after, views = self._updated(gradients)
+            before, after, views = self._updated(gradients, shared)
         self.branches: bool = len(recording.first) > guards
         self.members: list[Node] = [*gradients]
         self._states += [(p, state_of(p)) for p in gradients]
         # What is computed from floats may fail, and therefore comes before memory changes.
         results = [*outputs, *after]
-        order = topological_order(*[x for x in results if isinstance(x, Node)])
-        effects = [*recording.effects, *[x for x in order if x.op is not None and type(x._value) is float]]
-        program = Program([*before, *given.nodes], results, len(outputs), effects, replaced=views)
-        options = {x for own in self._options for x in own.nodes}
+        order = dict.fromkeys(topological_order(*[x for x in results if isinstance(x, Node)]))
+        floats = [x for x in order if x.op is not None and type(x._value) is float]
+        first = [*[x for x in options if x in order], *recording.effects, *floats]
+        program = Program([*before, *given.nodes], results, len(outputs), first, replaced=views)
         self._outside = [(i, x) for i, x in zip(program.leaves, program.variables, strict=True) if x not in options]
         self._first = len(before)
         self._has_floats = sum(isinstance(x, Value) for x in before) > len(self._flats)  # beside step counts
-        self._is_steady = self._types == self._new_types
+        self._is_steady = self._kinds == self._new_kinds
         if self._is_steady:
             program.repeated = {i: len(outputs) + i for i in range(len(before))}
         return program
 
-    def _updated(self, gradients: Mapping[Node, Cotangent]) -> tuple[list[Node], list[Any], dict[Node, Node]]:
+    def _updated(
+        self, gradients: Mapping[Node, Cotangent], shared: Mapping[str, Any]
+    ) -> tuple[list[Node], list[Any], dict[Node, Node]]:
         """Record the update; return the memory before and after it, and for each parameter its part of a vector."""
         optimizer = self.optimizer
         with watching(False):  # the optimizer reads parameters
@@ -104,14 +110,12 @@ class StepCall(Call):
             whole = [optimizer.initialized(flat, group) and flat.whole() for flat, group in moving]
         if not moving:
             raise RuntimeError(
-                f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "
-                "parameters of the model that the loss uses"
+                f"the first result depends on no parameter of this {type(optimizer).__name__}: return a loss first, "
+                "and make the optimizer from the parameters of the model that the loss uses"
             )
-        first, names = optimizer.param_groups[0], ("parameters", *optimizer.state_names, "t")
+        names = ("parameters", *optimizer.state_names, "t")
         self._flats = [flat for flat, _ in moving]
-        self._shared = [name for name, value in optimizer.shared.items() if isinstance(value, float)]
-        shared: dict[str, Any] = {name: _as_node(first[name], name) for name in self._shared}
-        self._options = [Options(group, shared) for group in optimizer.param_groups]
+        self._kinds, self._new_kinds = [_kinds(state) for _, *state, _ in whole], []
         groups = {id(own.group): {**own.recorded, **shared} for own in self._options}
         before, terms, views = list[Any](), list[Any](), dict[Node, Node]()
         for (flat, group), data in zip(moving, whole, strict=True):
@@ -123,15 +127,15 @@ class StepCall(Call):
             terms.append((values, g, tuple(state), groups[id(group)], t))
             for p, view in zip(flat.members, flat.viewed(values), strict=True):
                 view.name, views[p] = p.name, view
-        new_shared = optimizer.shared_values(groups[id(first)], terms)
+        new_shared = optimizer.shared_values(groups[id(optimizer.param_groups[0])], terms)
         after: list[Any] = []
         for *given, options, t in terms:
             values, update, state = optimizer.updated(*given, {**options, **new_shared}, t)
+            self._new_kinds.append(_kinds(state))
             after += [values - update, *state, t + 1.0]
             for x, name in zip(after[-len(names) :], names, strict=True):
                 if isinstance(x, Node) and x.op is not None and not x.name:
                     x.name = f"new_{name}"
-        self._types, self._new_types = ([type(raw_data(x)) for x in parts] for parts in (before, after))
         before = [x for x in (*before, *shared.values()) if x is not None]
         return before, [*[x for x in after if x is not None], *[new_shared[name] for name in self._shared]], views
 
@@ -146,7 +150,7 @@ class StepCall(Call):
                     return True
         is_placed = self._token == (CHANGED[0], self.optimizer.step_count)
         self._is_placed = is_placed and all([x.current.is_free(True) for x in self._flats])  # noqa: C419 - faster
-        return not is_placed and [type(x) for flat in self._flats for x in flat.whole()] != self._types
+        return not self._is_placed and [_kinds(flat.states[0]) for flat in self._flats] != self._kinds
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
@@ -195,17 +199,17 @@ class StepCall(Call):
     def _store(self, found: Iterable[Any], sources: Sequence[Operand] = (), steps: int = 1) -> None:
         """Give the optimizer its memory after some steps, and let it count them."""
         memory = iter(found)
-        parts = [None if kind is type(None) else next(memory) for kind in self._new_types]
-        width = len(parts) // len(self._flats)
+        parts = [[kind and next(memory) for kind in ("array", *kinds, "float")] for kinds in self._new_kinds]
+        places, values = [flat.place() for flat in self._flats], [values for values, *_ in parts]
         # One call of C functions, which Ctrl-C does not interrupt.
-        deque(map(setitem, [flat.place() for flat in self._flats], itertools.repeat(...), parts[::width]), 0)
-        for i, flat in enumerate(self._flats):
-            flat.set_whole_state(parts[i * width + 1 : (i + 1) * width - 1])
+        deque(map(setitem, places, itertools.repeat(...), values), 0)
+        for flat, (_, *state, _) in zip(self._flats, parts, strict=True):
+            flat.set_whole_state(state)
         self.optimizer.complete(self._flats, dict(zip(self._shared, map(float, memory), strict=True)), steps)
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> tuple[list[float], bool]:
         """Take steps in the native machine; return their losses, and whether the next one raises an error."""
-        if self.changed() or (machine := self.executor.chosen()) is None:
+        if (machine := self.executor.chosen()) is None:
             return [], False
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
@@ -242,7 +246,7 @@ class StepCall(Call):
 
 
 class Options:
-    """The options of a group: floats are variables of the program, all others stay as they were recorded.
+    """The options of a group: floats are variables of the program; all others, and which floats are 0, stay the same.
 
     Attributes
     ----------
@@ -255,7 +259,7 @@ class Options:
     read : callable
         Returns the options of a group.
     seen : tuple
-        The options that were read last.
+        The options that were valid last.
     """
 
     def __init__(self, group: dict[str, Any], without: Container[str]) -> None:
@@ -263,20 +267,27 @@ class Options:
         names = [name for name in group if name not in ("params", "param_names") and name not in without]
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
         self.recorded: dict[str, Any] = {name: _as_node(group[name], name) for name in names}
-        parts = _parts(self.recorded.values())
-        self.nodes: list[Node] = [x for x in parts if isinstance(x, Node)]
-        self._fixed = [float if isinstance(x, Node) else x for x in parts]
-        self.seen: tuple[Any, ...] = self.read(group)
+        self.nodes: list[Node] = [x for x in _parts(self.recorded.values()) if isinstance(x, Node)]
+        self._fixed: list[Any] = []
+        self.is_valid()
 
     def is_valid(self) -> bool:
         """Read the floats again, and return whether all else is as it was recorded."""
-        self.seen = self.read(self.group)
-        parts = _parts(self.seen)
-        if [float if isinstance(x, float) else x for x in parts] != self._fixed:
+        seen = self.read(self.group)
+        parts = _parts(seen)
+        fixed = [(x != 0.0,) if isinstance(x, float) else x for x in parts]
+        self._fixed = self._fixed or fixed
+        if fixed != self._fixed:
             return False
+        self.seen: tuple[Any, ...] = seen
         for node, x in zip(self.nodes, [x for x in parts if isinstance(x, float)], strict=True):
             node._value = float(x)
         return True
+
+
+def _kinds(parts: Iterable[Any]) -> list[str | None]:
+    """Return the kinds of the parts of a state."""
+    return [None if x is None else "float" if isinstance(x, (float, Value)) else "array" for x in parts]
 
 
 def _as_node(value: Any, name: str) -> Any:
@@ -355,14 +366,13 @@ class CompiledStep(Programs):
         def closure() -> Any:
             self.optimizer.zero_grad()
             needs_product = getattr(self.optimizer, "needs_product", "")
-            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
-            results.append(mapped(detached, result, dataclasses=True))
+            results.append((self._gradients.computed if needs_product else self._gradients)(*args, **kwargs))
             if self._transform is not None:
                 given = {p: p.grad for p in parameters if p.grad is not None}
                 for p, g in dict[Any, Any](self._transform(given)).items():
                     p.grad = g
             self.updated.update([p for p in parameters if p.grad is not None])
-            loss = _loss_of(result)
+            loss = _loss_of(results[-1])
             return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
 
         try:
@@ -370,14 +380,11 @@ class CompiledStep(Programs):
         finally:
             for p, g in zip(parameters, held, strict=True):
                 p.grad = g
-        return results[0]
+        return mapped(detached, results[0], dataclasses=True)
 
     def _recorded(self, arguments: Arguments) -> StepCall:
         program = StepCall(self.function, arguments, self.optimizer, self._transform)
         self.updated.update(program.members)
-        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
-            self._programs.clear()
-            self._layout = self.optimizer.layout
         return program
 
     def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
@@ -418,38 +425,34 @@ class CompiledStep(Programs):
         losses: list[float] = []
         with deferred_interrupt() as interrupted:
             while (done := len(losses)) < len(rows):
-                begin, count = time.perf_counter(), self._at_once
+                begin = time.perf_counter()
                 try:
-                    self._some(arrays, rows[done : done + count], scheduler, losses)
+                    self._some(arrays, rows[done : done + self._at_once], scheduler, losses)
                 except RecordingError as error:
                     error.losses = np.array(losses)
                     raise
                 fitting = int((len(losses) - done) * LONGEST / (time.perf_counter() - begin))
-                self._at_once = min(max(fitting, 1), 2 * count)
+                self._at_once = min(max(fitting, 1), 2 * self._at_once)
                 if interrupted():
                     raise KeyboardInterrupt
         return np.array(losses)
 
     def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any, losses: list[float]) -> None:
         """Take at least one step, and append the losses."""
-
-        def take(step: Callable[..., Tree], row: Array) -> None:
-            losses.append(float(_loss_of(step(*[x.take(row, 0) for x in arrays]))))
-            if scheduler is not None:
-                scheduler.step()
-
+        found, is_stopped = list[float](), False
         if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
             key = True, *[((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays]  # as `signature_of` makes it
             with self._lock:
                 for program in self._programs.get(key, ()):
-                    found, is_stopped = program.many(arrays, rows, scheduler)
-                    losses += found
-                    if is_stopped:  # raise the error again, but not in a replay, which would repeat its side effects
-                        take(lambda *args: self._eagerly(args, {}), rows[len(found)])
-                    if found or is_stopped:
-                        return
-        for row in rows:
-            take(self, row)
+                    if not (found or is_stopped or program.changed()):
+                        found, is_stopped = program.many(arrays, rows, scheduler)
+        losses += found
+        # An error is raised again, but not in a replay, which would repeat its side effects.
+        for row in rows[len(found) : len(found) + 1] if is_stopped else rows if not found else ():
+            args = tuple([x.take(row, 0) for x in arrays])
+            losses.append(float(_loss_of(self._eagerly(args, {}) if is_stopped else self(*args))))
+            if scheduler is not None:
+                scheduler.step()
 
     def source(self) -> str:
         """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""

@@ -393,3 +393,36 @@ def test_zero_grad_of_a_matrix_sets_none():
     optimizer.step()
     optimizer.zero_grad()
     assert leaf.grad is None
+
+
+def test_whole_state_that_is_owned_changes_in_place(monkeypatch):
+    monkeypatch.setattr("optim.flat_params.BLOCK", 4)
+    params = [array((2, 3)), array((4,), 1)]
+    optimizer = optim.Adam(params, lr=0.1)
+    optimizer.step()
+    (flat,) = optimizer._flat[0]
+    values, m, v, *_, t = flat.whole()
+    m[:] = 7.0  # a copy
+    assert not (flat.whole()[1] == 7.0).any()
+    np.testing.assert_array_equal(values, np.concatenate([p.data.ravel() for p in params]))
+    assert t == 2.0
+    flat.own()
+    values, m, v, *rest, _ = flat.whole()
+    values[:], m[:] = 5.0, 7.0
+    assert all((p.data == 5.0).all() for p in params)
+    assert all((state["m"] == 7.0).all() for state in optimizer.state_dict()["state"].values())
+    flat.set_whole_state((v, m, *rest))
+    assert all((state["v"] == 7.0).all() for state in optimizer.state_dict()["state"].values())
+    assert copy.deepcopy(flat).whole()[2].tolist() == [7.0] * 10
+
+
+def test_place_copies_values_that_others_reference():
+    params = [array((2, 3)), array((4,), 1)]
+    optimizer = optim.SGD(params, lr=0.1)
+    optimizer.step()
+    (flat,) = optimizer._flat[0]
+    assert flat.place() is flat.place()
+    held, copied = params[0].data, params[0].data.copy()
+    flat.place()[:] = 0.0
+    np.testing.assert_array_equal(held, copied)
+    assert not params[0].data.any()

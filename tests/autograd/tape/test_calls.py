@@ -22,8 +22,8 @@ import autograd as ag
 import nn
 from autograd import Tensor, Value
 from autograd.extend import NotReplayable, callback, guard
+from autograd.runtime import deferred_interrupt
 from autograd.tape.recording import RecordingError
-from autograd.threads import deferred_interrupt
 
 
 @dataclasses.dataclass(frozen=True)

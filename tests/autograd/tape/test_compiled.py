@@ -642,24 +642,6 @@ def test_different_constants_of_equal_text_are_kept_apart():
         near(step(x), f(x))
 
 
-def test_product_with_one_is_left_out_if_it_changes_nothing():
-    x = np.array([1.0, 2.0, 3.0])
-    cases = {
-        "same": (np.ones(()), 0), "shape": (np.ones((1, 1)), 1), "dtype": (np.ones((), np.longdouble), 1),
-        "two": (np.array([2.0]), 1), "array": (np.ones(3), 1),
-    }  # fmt: skip
-    for one, count in cases.values():
-        with ag.no_grad():
-            _, source = program_of(lambda x, one=one: ag.exp(x) * one, x)
-            found = replaying(lambda x, one=one: ag.exp(x) * one)
-            for k in (1.0, 2.0):
-                y = np.exp(x * k) * one
-                assert found(x * k).shape == y.shape
-                assert found(x * k).dtype == y.dtype
-                near(found(x * k), y)
-        assert source.count("*") + source.count("np.multiply") == count
-
-
 def test_operand_smaller_than_the_result_is_not_overwritten():
     step = replaying(lambda x, y: (ag.exp(x) + y, ag.exp(y) > 2.0, (ag.exp(x) > 1.0) * 1.0))
     for k in (0.5, 2.0):

@@ -183,9 +183,9 @@ def test_step_sees_changed_options_loaded_states_and_assigned_data():
     pair.check(5, x, y)
 
 
-def test_program_is_recorded_again_if_a_rule_branches_on_an_option_that_becomes_zero():
+def test_program_is_recorded_again_if_an_option_becomes_zero():
     pair = Pair("Adam", lr=0.01)
-    for name, values, programs in (("lr", (0.01, 0.0, 0.02), 1), ("weight_decay", (0.1, 0.2, 0.0), 2)):
+    for name, values, programs in (("lr", (0.01, 0.0, 0.02), 2), ("weight_decay", (0.1, 0.2), 3)):
         for value in values:
             for optimizer in pair.optimizers:
                 optimizer.param_groups[0][name] = value
@@ -193,8 +193,9 @@ def test_program_is_recorded_again_if_a_rule_branches_on_an_option_that_becomes_
         assert sum(map(len, pair.step._programs.values())) == programs
 
 
-def test_eager_steps_between_compiled_ones_continue_the_same_state():
-    pair, (x, y) = Pair("NAdam"), data()
+@pytest.mark.parametrize("name", ["NAdam", "ScheduleFreeAdamW", "Prodigy"])
+def test_eager_steps_between_compiled_ones_continue_the_same_state(name):
+    pair, (x, y) = Pair(name), data()
     for k in range(12):
         loss = pair.eager(x, y)
         if k % 3:
@@ -205,6 +206,7 @@ def test_eager_steps_between_compiled_ones_continue_the_same_state():
             pair.optimizers[1].step()
             pair.optimizers[1].zero_grad()
     pair.check_states()
+    assert len([program for programs in pair.step._programs.values() for program in programs]) == 1
 
 
 def test_step_keeps_arrays_that_others_hold():
@@ -358,7 +360,7 @@ def test_mistakes_are_refused_with_the_cure():
     optimizer = optim.SGD([other])
     with pytest.raises(RuntimeError, match="no parameter of this SGD"):
         autograd.compile(lambda x: (w * x).sum(), optimizer=optimizer)(np.ones(1))
-    with pytest.raises(RuntimeError, match="depends on no variable"):
+    with pytest.raises(RuntimeError, match="return a loss first"):
         autograd.compile(lambda x: (2.0 * x).sum(), optimizer=optimizer)(np.ones(1))
     with pytest.raises(RecordingError):
         autograd.compile(lambda x: (w * x).sum() if w.data > 0 else w, optimizer=optimizer)(np.ones(1))
@@ -596,6 +598,6 @@ def test_source_of_a_step_shows_loss_gradient_and_update():
     pair.step(x, y)
     source = pair.step.source()
     assert "def replay(parameters, m, v, t, x, y, " in source
-    assert "multiply(lr, " in source
+    assert "lr, betas_1, betas_2, eps" in source.splitlines()[0]
     assert "weight_0 = " in source
     assert "np.sqrt(" in source

@@ -1,6 +1,7 @@
-"""Locks that stay usable in a forked process, and blocks that Ctrl-C does not interrupt."""
+"""What the interpreter does beside a computation: garbage collection, forks, Ctrl-C."""
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -40,3 +41,15 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Switch off the garbage collector, which would traverse a growing graph again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
