@@ -8,7 +8,7 @@ instructions, and takes 10 ns instead of 500 ns for a small array.
 
 import ctypes
 import functools
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +16,20 @@ import numpy as np
 from autograd.typing import Shape
 
 HEADER = 7  # words of an instruction before its operands
-BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
 # The functions of `kernels` by their numbers; of the last three, a call may fail.
 KERNELS = (
-    "run", "select4", "select8", "copy1", "copy4", "copy8", "?f", "?d", "df", "fd", "gather", "put", "scatter f",
-    "scatter d", "chain", "power", "locate", "is finite", "holds",
+    "", "copy1", "copy4", "copy8", "gather", "put", "scatter f", "scatter d", "chain", "power", "locate", "is finite",
+    "holds",
 )  # fmt: skip
-MAY_FAIL = range(KERNELS.index("locate"), len(KERNELS))
-Loop = tuple[int, int]  # the addresses of the function and of its data
+MAY_FAIL = KERNELS[-3:]
+
+
+class Loop(NamedTuple):
+    """An inner loop: its address, or its number in `kernels`, or 0 if it has to be compiled; its data; its name."""
+
+    function: int
+    data: int
+    name: str
 
 
 class _Header(ctypes.Structure):
@@ -47,7 +53,8 @@ def loop_of(ufunc: np.ufunc, signature: str) -> Loop:
 
     Examples
     --------
-    >>> function, data = loop_of(np.add, "ff->f")
+    >>> loop_of(np.add, "ff->f").name
+    'add ff->f'
     """
     header = _Header.from_address(id(ufunc) + object.__basicsize__)
     counts = (header.nin, header.nout, header.nargs, header.ntypes)
@@ -59,14 +66,14 @@ def loop_of(ufunc: np.ufunc, signature: str) -> Loop:
     numbers = ctypes.string_at(header.types + i * ufunc.nargs, ufunc.nargs)
     if list(numbers) != [np.dtype(char).num for char in signature.replace("->", "")]:
         raise LookupError(f"the order of the loops in NumPy {np.__version__} is unknown")
-    return header.functions[i], header.data[i] if header.data else 0
+    return Loop(header.functions[i], header.data[i] if header.data else 0, f"{ufunc.__name__} {signature}")
 
 
 def kernel(name: str, data: int = 0) -> Loop:
     """Return a function of `kernels`, or raise `TypeError` if there is none for these dtypes."""
     if name not in KERNELS:
         raise TypeError(f"no function {name}")
-    return KERNELS.index(name), data
+    return Loop(KERNELS.index(name), data, name)
 
 
 class Operand(NamedTuple):
@@ -95,38 +102,6 @@ class Instruction(NamedTuple):
         return [x.buffer for x in self.operands]
 
 
-class Run:
-    """Elementwise instructions of one length, computed block by block."""
-
-    def __init__(self, length: int) -> None:
-        self.length: int = length
-        self.instructions: list[Instruction] = []
-        self._used: dict[int, set[tuple[int, int]]] = {}  # of each buffer the offsets and steps
-        self._written: set[int] = set()
-
-    def append(self, item: Instruction) -> None:
-        """Compute an instruction after the others."""
-        self.instructions.append(item)
-        self._written.add(item.operands[-1].buffer)
-        for x, step in zip(item.operands, item.steps, strict=False):
-            self._used.setdefault(x.buffer, set()).add((x.offset, step))
-
-    def buffers(self) -> list[int]:
-        """Return the buffers that the instructions read or write, as often as they do."""
-        return [x.buffer for item in self.instructions for x in item.operands]
-
-    def concerns(self, item: Any, length: int) -> bool:
-        """Return whether an instruction must be computed after this run; `length` is that of an elementwise one."""
-        if not length:
-            return not self._used.keys().isdisjoint(item.buffers())
-        into = item.operands[-1].buffer
-        for x, step in zip(item.operands, item.steps, strict=False):
-            is_changed = x.buffer in self._used and (x.buffer == into or x.buffer in self._written)
-            if is_changed and (length != self.length or self._used[x.buffer] != {(x.offset, step)}):
-                return True
-        return False
-
-
 def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, list[tuple[int, ...]]]:
     """Return the fewest dimensions, and for each operand its strides along them."""
     dims: list[int] = []
@@ -142,16 +117,9 @@ def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, lis
     return (tuple(dims), list(zip(*columns, strict=True))) if dims else ((1,), [(0,)] * len(strides))
 
 
-def encoded(item: Instruction | Run, local: Set[int] = frozenset()) -> list[int]:
-    """Return the words of an instruction, see `kernels`; a run holds its `local` buffers block by block."""
-    if isinstance(item, Run):
-        rows: list[int] = []
-        for instruction in item.instructions:
-            pairs = zip(instruction.operands, instruction.steps, strict=False)
-            moving = [x._replace(strides=(0 if x.buffer in local else step * BLOCK, 0)) for x, step in pairs]
-            rows += encoded(instruction._replace(operands=tuple(moving)))
-        return [0, 8 * len(rows), 8 * HEADER, item.length, 0, -(-item.length // BLOCK), 1, *rows]
-    words = [*item.loop, 0, len(item.operands), 8 * len(item.dims), *item.counts]
+def encoded(item: Instruction) -> list[int]:
+    """Return the words of an instruction, see `kernels`."""
+    words = [item.loop.function, item.loop.data, 0, len(item.operands), 8 * len(item.dims), *item.counts]
     for x in item.operands:
         words += [x.buffer, x.offset, *x.strides]
     words += [*item.dims, *item.steps]

@@ -8,9 +8,7 @@ An instruction is a row of 64-bit integers::
 
 It calls ``function(addresses, dims, steps, data)``, the signature of NumPy's inner loops, count 0 times count 1 times.
 The address of an operand is the content of its place in a table, plus an offset, plus a stride for each repetition.
-Functions below `KERNELS` are those of this module.  A row ``RUN, bytes of the rows, size, elements, 0, blocks, 1``
-precedes a run of elementwise instructions, which are computed block by block, so that intermediate results stay in the
-first-level cache of the processor.
+Functions below `KERNELS` are those of this module.
 """
 
 # mypy: ignore-errors
@@ -26,7 +24,7 @@ from numba.extending import intrinsic
 
 WORD: Any = ir.IntType(64)
 HEADER, OPERAND = 56, 32  # bytes of a row before its operands, and of an operand
-RUN, KERNELS, BLOCK = 0, 64, 1024
+KERNELS = 64
 
 
 @intrinsic
@@ -68,23 +66,6 @@ def load(address):
 def store(address, value):
     """Write a 64-bit integer to an address."""
     array(address, 1, np.int64)[0] = value
-
-
-@numba.njit
-def select(args, n, dtype):
-    """``where(mask, x, y)`` of consecutive elements with as many bytes as `dtype`."""
-    mask, x, y = array(load(args), n, np.bool_), array(load(args + 8), n, dtype), array(load(args + 16), n, dtype)
-    out = array(load(args + 24), n, dtype)
-    for i in range(n):
-        out[i] = x[i] if mask[i] else y[i]
-
-
-@numba.njit
-def convert(args, n, source, dtype):
-    """Convert consecutive elements of the dtype `source`."""
-    x, out = array(load(args), n, source), array(load(args + 8), n, dtype)
-    for i in range(n):
-        out[i] = dtype(x[i])
 
 
 @numba.njit
@@ -193,36 +174,24 @@ def kernel(function, args, dims, steps, data):
     """Compute one of the functions in `instructions.KERNELS`; return False if its operands need the engine."""
     n = load(dims)
     if function == 1:
-        select(args, n, np.int32)
-    elif function == 2:
-        select(args, n, np.int64)
-    elif function == 3:
         copy(args, dims, steps, np.int8)
-    elif function == 4:
+    elif function == 2:
         copy(args, dims, steps, np.int32)
-    elif function == 5:
+    elif function == 3:
         copy(args, dims, steps, np.int64)
+    elif function == 4 or function == 5:
+        gather(args, n, data, function == 5)
     elif function == 6:
-        convert(args, n, np.bool_, np.float32)
-    elif function == 7:
-        convert(args, n, np.bool_, np.float64)
-    elif function == 8:
-        convert(args, n, np.float64, np.float32)
-    elif function == 9:
-        convert(args, n, np.float32, np.float64)
-    elif function == 10 or function == 11:
-        gather(args, n, data, function == 11)
-    elif function == 12:
         scatter(args, n, data, np.float32)
-    elif function == 13:
+    elif function == 7:
         scatter(args, n, data, np.float64)
-    elif function == 14:
+    elif function == 8:
         chains(args, dims, data)
-    elif function == 15:
+    elif function == 9:
         power(args)
-    elif function == 16:
+    elif function == 10:
         return locate(args, n, steps, data)
-    elif function == 17:
+    elif function == 11:
         return np.isfinite(array(load(args), 1, np.float64)[0])
     else:
         return array(load(args), 1, np.bool_)[0]
@@ -233,29 +202,21 @@ def kernel(function, args, dims, steps, data):
 def once(code, end, places, scratch):
     """Run the instructions between two addresses; return False if one of them needs the engine."""
     while code < end:
-        first, last, left = code, code + load(code + 16), 0
-        if load(code) == RUN:
-            first, last, left = last, last + load(code + 8), load(code + 24)
+        operands = code + HEADER
+        dims = operands + OPERAND * load(code + 24)
+        steps = dims + load(code + 32)
         for i in range(load(code + 40)):
-            store(scratch + 64, min(left, BLOCK))
-            store(scratch + 72, 1)
-            left -= BLOCK
             for j in range(load(code + 48)):
-                row = first
-                while row < last:
-                    args, operand, operands = scratch, row + HEADER, row + HEADER + OPERAND * load(row + 24)
-                    while operand < operands:
-                        address = load(places + 8 * load(operand)) + load(operand + 8)
-                        store(args, address + i * load(operand + 16) + j * load(operand + 24))
-                        args += 8
-                        operand += OPERAND
-                    dims, steps = operands if first == code else scratch + 64, operands + load(row + 32)
-                    if load(row) >= KERNELS:
-                        call(load(row), scratch, dims, steps, load(row + 8))
-                    elif not kernel(load(row), scratch, dims, steps, load(row + 8)):
-                        return False
-                    row += load(row + 16)
-        code = last
+                args = scratch
+                for operand in range(operands, dims, OPERAND):
+                    address = load(places + 8 * load(operand)) + load(operand + 8)
+                    store(args, address + i * load(operand + 16) + j * load(operand + 24))
+                    args += 8
+                if load(code) >= KERNELS:
+                    call(load(code), scratch, dims, steps, load(code + 8))
+                elif not kernel(load(code), scratch, dims, steps, load(code + 8)):
+                    return False
+        code += load(code + 16)
     return True
 
 

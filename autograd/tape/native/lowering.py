@@ -3,7 +3,7 @@
 import itertools
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from autograd.tape.recording import Callback, Guard
 from autograd.typing import Array, Params, Shape
 
 from .arrays import Code, ShapedArray
-from .instructions import BLOCK, MAY_FAIL, Instruction, Run, kernel
+from .fusing import FORMS, Run
+from .instructions import MAY_FAIL, Instruction, kernel
 
 FLOAT = np.dtype(np.float64)
 SHORTEST = 16  # sums of a block on average, below which one block of all sums, with more gathered factors, is faster
@@ -49,8 +50,10 @@ class Lowered:
         The inputs that are floats: those that results replace, and the others, both in a buffer of their own.
     results : list of ShapedArray or constant
         Arrays that fill a buffer of their own, or constants.
-    order : list of Instruction, Run or Call
+    order : list of Instruction or Call
         What to compute, in order.
+    fixed : set of int
+        Buffers with memory of their own: inputs, results and constants.
     replaced : set of int
         The buffers of inputs that results replace.
     in_one_vector : bool
@@ -68,7 +71,9 @@ class Lowered:
             self._lower_levels(program)
         else:
             self._lower_steps(program)
-        self.order: list[Any] = list(_in_runs(list(map(self._placed, self.code.instructions))))
+        self.fixed: set[int] = {x.buffer for x in (*self.inputs, *self.results) if isinstance(x, ShapedArray)}
+        self.fixed |= self.code.constants.keys()
+        self.order: list[Any] = list(_fused(list(map(self._placed, self.code.instructions)), self.fixed))
 
     def _lower_levels(self, levels: Levels) -> None:
         size = len(levels.start)
@@ -116,7 +121,7 @@ class Lowered:
             return False
         items: list[Any] = [self._placed(item) for item in self.code.instructions]
         first = next((i for i, item in enumerate(items) if y.buffer in item.buffers()), len(items))
-        if any(isinstance(item, Call) or item.loop[0] in MAY_FAIL for item in items[first:]):
+        if any(isinstance(item, Call) or item.loop.name in MAY_FAIL for item in items[first:]):
             return False
         for i, item in enumerate(items[first:]):
             for operand, step in zip(item.operands, item.steps, strict=False):
@@ -211,29 +216,25 @@ def _table_of_sums(columns: Array, end: int) -> tuple[list[int], Shape]:
     return gathered + words, (len(starts), terms, len(gathered))
 
 
-def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
-    """Collect elementwise instructions of one length; each run is as late as the instructions around it allow.
+def _fused(instructions: Sequence[Instruction | Call], fixed: Set[int]) -> Iterator[Instruction | Call]:
+    """Fuse elementwise arithmetic of one length; each run is as late as the instructions around it allow.
 
     What may fail stays where it is, before the instructions that write into inputs.
     """
     runs: dict[int, Run] = {}
+    uses = Counter(chain(fixed, *[item.buffers() for item in instructions]))
     item: Any
     for item in instructions:
-        is_plain = isinstance(item, Instruction) and item.elementwise and item.loop[0] not in MAY_FAIL
-        length = item.dims[0] if is_plain else 0
+        is_arithmetic = isinstance(item, Instruction) and item.elementwise and item.loop.name in FORMS
+        length = item.dims[0] if is_arithmetic else 0
         for run in [run for run in runs.values() if run.concerns(item, length)]:
-            yield runs.pop(run.length)
-        if length > BLOCK:
+            yield from runs.pop(run.length).computed(uses)
+        if length:
             runs.setdefault(length, Run(length)).append(item)
         else:
             yield item
-    yield from runs.values()
-
-
-def _is_local(run: Run, buffer: int, size: int) -> bool:
-    """Return whether a buffer that only a run uses can be held block by block."""
-    pairs = [pair for i in run.instructions for pair in zip(i.operands, i.steps, strict=False)]
-    return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
+    for run in runs.values():
+        yield from run.computed(uses)
 
 
 class Layout:
@@ -243,8 +244,6 @@ class Layout:
     ----------
     lowered : Lowered
         The instructions.
-    fixed : set of int
-        Buffers with memory of their own.
 
     Attributes
     ----------
@@ -252,29 +251,14 @@ class Layout:
         The offset of each buffer.
     size : int
         The number of bytes.
-    local : set of int
-        Buffers that a run holds block by block.  Few of them at a time fit into the first-level cache.
     """
 
-    def __init__(self, lowered: Lowered, fixed: set[int]) -> None:
-        self.local: set[int] = set()
-        sizes, times = list(lowered.code.sizes), 0
-        spans: dict[int, tuple[int, int]] = {}  # the times of the first and the last use
-        uses = Counter(chain(*[item.buffers() for item in lowered.order]))
-        for item in lowered.order:
-            begin, parts = times, item.instructions if isinstance(item, Run) else [item]
-            inside = Counter(item.buffers())
-            times += len(parts)
-            for time, part in enumerate(parts, begin):
-                for buffer in part.buffers():
-                    spans[buffer] = spans.get(buffer, (time, time))[0], time
-            for buffer in inside.keys() - fixed if isinstance(item, Run) else ():
-                if inside[buffer] == uses[buffer] and _is_local(item, buffer, sizes[buffer]):
-                    sizes[buffer] = sizes[buffer] // item.length * BLOCK
-                    self.local.add(buffer)
-                else:
-                    spans[buffer] = min(begin, spans[buffer][0]), times - 1
-        spans |= dict.fromkeys(fixed, (-1, times))
+    def __init__(self, lowered: Lowered) -> None:
+        sizes, spans = lowered.code.sizes, dict[int, tuple[int, int]]()  # the times of the first and the last use
+        for time, item in enumerate(lowered.order):
+            for buffer in item.buffers():
+                spans[buffer] = spans.get(buffer, (time, time))[0], time
+        spans |= dict.fromkeys(lowered.fixed, (-1, len(lowered.order)))
         self.size: int = 0
         self.offsets: dict[int, int] = {}
         alive: list[tuple[int, int, int]] = []  # offset, end and last use, in the order of the offsets

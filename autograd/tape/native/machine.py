@@ -20,12 +20,12 @@ from autograd.tape.program import Program, address, aligned
 from autograd.typing import Array, Data
 
 from .arrays import ShapedArray
-from .instructions import Instruction, Operand, Run, encoded, kernel
+from .instructions import Instruction, Operand, encoded, kernel
 from .kernels import interpret
 from .lowering import Call, Layout, Lowered
 
 LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
-FRAME = 24  # words, see `kernels.interpret`
+FRAME = 8  # words, see `kernels.interpret`
 
 
 class Machine:
@@ -54,8 +54,7 @@ class Machine:
         self.lowered: Lowered = (lowered := Lowered(program))
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, inputs = lowered.code, lowered.inputs
-        fixed = {x.buffer for x in (*inputs, *lowered.results) if isinstance(x, ShapedArray)} | code.constants.keys()
-        self._layout = layout = Layout(lowered, fixed)
+        self._layout = layout = Layout(lowered)
         self._arena: Array = aligned(layout.size, np.dtype(np.uint8))
         self._placed: dict[int, Array] = {}  # buffers in memory of others
         self._places: Array = np.zeros(len(code.sizes) + 1 + len(inputs), np.int64)
@@ -92,7 +91,7 @@ class Machine:
             whole, start = self._arena, self._layout.offsets[place.buffer]
         return np.ndarray(x.shape, x.dtype, whole, start + place.offset, x.memory.strides)
 
-    def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[int | Call]:
+    def _segmented(self, order: Sequence[Instruction | Call]) -> list[int | Call]:
         """Return the addresses of the frames of consecutive instructions, and the calls between them."""
         segments: list[int | Call] = []
         for is_call, group in itertools.groupby(order, lambda item: isinstance(item, Call)):
@@ -100,12 +99,13 @@ class Machine:
             segments += items if is_call else [self._frame(items)]
         return segments
 
-    def _frame(self, items: Sequence[Instruction | Run]) -> int:
+    def _frame(self, items: Sequence[Instruction]) -> int:
         """Return the address of a frame for one run of instructions."""
-        words = [word for item in items for word in encoded(item, self._layout.local)]
-        frame = np.array([0] * FRAME + words, np.int64)
+        words = [word for item in items for word in encoded(item)]
+        start = FRAME + max([len(item.operands) for item in items], default=0)
+        frame = np.array([0] * start + words, np.int64)
         begin = address(frame)
-        frame[:4] = begin + 8 * FRAME, begin + frame.nbytes, address(self._places), 1
+        frame[:4] = begin + 8 * start, begin + frame.nbytes, address(self._places), 1
         self._frames.append(frame)
         return begin
 
