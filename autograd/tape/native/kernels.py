@@ -108,12 +108,13 @@ def gather(args, n, size, back):
     whole, at = array(load(args), 1 << 40, np.int32), array(load(args + 8), n, np.int64)
     rows = array(load(args + 16), n * size, np.int32)
     for i in range(n):
-        start = at[i] * size
-        for j in range(size):
-            if back:
-                whole[start + j] = rows[i * size + j]
-            else:
-                rows[i * size + j] = whole[start + j]
+        row, place = rows[i * size : (i + 1) * size], whole[at[i] * size : (at[i] + 1) * size]
+        if back:
+            for j in range(size):
+                place[j] = row[j]
+        else:
+            for j in range(size):
+                row[j] = place[j]
 
 
 @numba.njit
@@ -122,9 +123,9 @@ def scatter(args, n, size, dtype):
     whole, at = array(load(args), 1 << 40, dtype), array(load(args + 8), n, np.int64)
     rows = array(load(args + 16), n * size, dtype)
     for i in range(n):
-        start = at[i] * size
+        row, place = rows[i * size : (i + 1) * size], whole[at[i] * size : (at[i] + 1) * size]
         for j in range(size):
-            whole[start + j] += rows[i * size + j]
+            place[j] += row[j]
 
 
 @numba.njit
