@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd.typing import Array, DType, Shape
 
-from .fusing import form_of
+from .fusing import form
 from .instructions import Instruction, Loop, Operand, kernel, loop_of, merged
 
 SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
@@ -179,7 +179,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         if wanted.char == "?":
             return np.not_equal(self, 0)  # type: ignore[return-value]
         out = self.code.new(self.shape, wanted)
-        self.code.loop(form_of(f"convert {self.dtype.char}->{wanted.char}"), [self.contiguous(), out], self.shape)
+        self.code.loop(form(self.dtype.char, f"{self.dtype.char}->{wanted.char}"), [self.contiguous(), out], self.shape)
         return out
 
     def contiguous(self) -> ShapedArray:
@@ -402,8 +402,8 @@ def where(code: Code, mask: Any, x: Any, y: Any) -> ShapedArray:
     arrays = [converted(code, mask, np.dtype(bool)), converted(code, x, dtype), converted(code, y, dtype)]
     out = code.new(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
     arrays = [(a if a.shape == out.shape else code.spread(a, out.shape)).contiguous() for a in arrays]
-    kind = {4: "f", 8: "d"}.get(dtype.itemsize)  # integers are not changed either
-    code.loop(form_of(f"select ?{kind}{kind}->{kind}"), [*arrays, out], out.shape)
+    kind = {4: "f", 8: "d"}.get(dtype.itemsize, dtype.char)  # integers are not changed either
+    code.loop(form("select", f"?{kind}{kind}->{kind}"), [*arrays, out], out.shape)
     return out
 
 

@@ -1,79 +1,63 @@
 """Consecutive elementwise arithmetic as one loop of machine code, whose intermediate results stay in registers.
 
 Called one after another, the loops of NumPy read and write memory in each of the fourteen operations of Adam.  LLVM
-compiles a loop for all of them in some milliseconds, once per sequence of operations, of any length.  It has the bits
+compiles a loop for all of them in some milliseconds, once per sequence of operations, for any length.  It has the bits
 of NumPy, because IEEE 754 prescribes the result of every operation that is used here.
 """
 
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import llvmlite.binding as llvm
-from llvmlite.ir import (
-    Constant, DoubleType, FloatType, Function, FunctionType, IntType, IRBuilder, Module, Undefined, VectorType, VoidType,
-)  # fmt: skip
+from llvmlite import ir
 
 from .instructions import Instruction, Loop, Operand
 
 WIDTH = 16  # elements that are computed together: float32 in the widest registers
 LEAST_WORK = 4096  # operations times elements, from which compiling several operations pays off
-WORD, INDEX = IntType(64), IntType(32)
-TYPES = {"f": FloatType(), "d": DoubleType(), "?": IntType(8)}  # in memory
-
-Recipe: TypeAlias = tuple[tuple[Any, ...], ...]
+WORD, INDEX = ir.IntType(64), ir.IntType(32)
+TYPES = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8)}  # in memory
 
 
-def _compared(operator: str) -> Callable[..., Any]:
-    return lambda b, x, y: b.fcmp_ordered(operator, x, y)
+def _called(b: ir.IRBuilder, name: str, x: Any) -> Any:
+    """Append the call of a function of LLVM."""
+    name = f"llvm.{name}.v{x.type.count}{x.type.element.intrinsic_name}"
+    known = b.module.globals.get(name)
+    return b.call(known or ir.Function(b.module, ir.FunctionType(x.type, [x.type]), name), [x])
 
 
-def _unary(name: str) -> Callable[..., Any]:
-    def form(b: IRBuilder, x: Any) -> Any:
-        kind = FunctionType(x.type, [x.type])
-        full = f"llvm.{name}.v{x.type.count}{x.type.element.intrinsic_name}"
-        return b.call(b.module.globals.get(full) or Function(b.module, kind, full), [x])
-
-    return form
-
-
-def _converted(method: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    return lambda b, x: method(b, x, VectorType(TYPES[kind], x.type.count))
-
-
-# What computes the operations, for the loops of NumPy by their names, and for those that NumPy does not have.
+# What appends an operation on vectors, given a builder, the type of the result and the operands.
 FORMS: dict[str, Callable[..., Any]] = {
-    f"{name} {signature.replace('f', kind)}": form
-    for kind in "fd"
-    for name, signature, form in [
-        ("add", "ff->f", IRBuilder.fadd),
-        ("subtract", "ff->f", IRBuilder.fsub),
-        ("multiply", "ff->f", IRBuilder.fmul),
-        ("divide", "ff->f", IRBuilder.fdiv),
-        ("negative", "f->f", IRBuilder.fneg),
-        ("square", "f->f", lambda b, x: b.fmul(x, x)),
-        ("sqrt", "f->f", _unary("sqrt")),
-        ("absolute", "f->f", _unary("fabs")),
-        ("greater", "ff->?", _compared(">")),
-        ("greater_equal", "ff->?", _compared(">=")),
-        ("less", "ff->?", _compared("<")),
-        ("less_equal", "ff->?", _compared("<=")),
-        ("equal", "ff->?", _compared("==")),
-        ("select", "?ff->f", IRBuilder.select),
-        ("convert", "?->f", _converted(IRBuilder.uitofp, kind)),
-    ]
-} | {
-    "convert d->f": _converted(IRBuilder.fptrunc, "f"),
-    "convert f->d": _converted(IRBuilder.fpext, "d"),
-}  # fmt: skip
+    "add": lambda b, to, x, y: b.fadd(x, y),
+    "subtract": lambda b, to, x, y: b.fsub(x, y),
+    "multiply": lambda b, to, x, y: b.fmul(x, y),
+    "divide": lambda b, to, x, y: b.fdiv(x, y),
+    "square": lambda b, to, x: b.fmul(x, x),
+    "sqrt": lambda b, to, x: _called(b, "sqrt", x),
+    "absolute": lambda b, to, x: _called(b, "fabs", x),
+    "negative": lambda b, to, x: b.fneg(x),
+    "greater": lambda b, to, x, y: b.fcmp_ordered(">", x, y),
+    "less": lambda b, to, x, y: b.fcmp_ordered("<", x, y),
+    "select": lambda b, to, mask, x, y: b.select(mask, x, y),
+    "?": lambda b, to, x: b.uitofp(x, to),
+    "d": lambda b, to, x: b.fptrunc(x, to),
+    "f": lambda b, to, x: b.fpext(x, to),
+}
 
 
-def form_of(name: str) -> Loop:
-    """Return a loop that NumPy does not have, or raise `TypeError` if there is none for these dtypes."""
-    if name not in FORMS:
-        raise TypeError(f"no form of {name}")
-    return Loop(0, 0, name)
+def form(name: str, signature: str) -> Loop:
+    """Return a loop that NumPy does not have: a selection, or a conversion from the dtype that is its name."""
+    if not {*signature} <= {*TYPES, "-", ">"}:
+        raise TypeError(f"no {name} {signature}")
+    return Loop(0, 0, name, signature)
+
+
+def is_arithmetic(item: Instruction) -> bool:
+    """Return whether an instruction can be fused with others."""
+    loop = item.loop
+    return item.elementwise and loop.name in FORMS and (not loop.function or loop.signature[0] in "fd")
 
 
 class Run:
@@ -116,26 +100,24 @@ def fused(items: Sequence[Instruction], uses: dict[int, int]) -> Instruction:
     """Return one instruction that computes arithmetic of one length, and writes what other instructions use."""
     recipe: list[tuple[Any, ...]] = []
     values: dict[tuple[Operand, int], int] = {}
-    left, operands, steps = dict(uses), list[Operand](), list[int]()
+    left, operands = dict(uses), list[tuple[Operand, int]]()
     for item in items:
-        kinds = item.loop.name.split()[1].replace("->", "")
         *given, into = zip(item.operands, item.steps, strict=False)
-        for (x, step), kind in zip(given, kinds, strict=False):
-            if (x, step) not in values:
-                values[x, step] = len(recipe)
-                recipe.append(("load", kind, step != 0))
+        for x, kind in zip(given, item.loop.signature, strict=False):
+            if x not in values:
+                values[x] = len(recipe)
+                recipe.append(("load", kind, x[1] != 0))
                 operands.append(x)
-                steps.append(step)
-        recipe.append((item.loop.name, *[values[x] for x in given]))
+        recipe.append((item.loop.name, item.loop.signature[-1], *[values[x] for x in given]))
         values[into] = len(recipe) - 1
-        for x in item.operands:
-            left[x.buffer] -= 1
-    for (x, step), value in values.items():
-        if recipe[value][0] != "load" and left[x.buffer]:
-            recipe.append(("store", value))
+        for place in item.operands:
+            left[place.buffer] -= 1
+    for x, value in values.items():
+        if recipe[value][0] != "load" and left[x[0].buffer]:
+            recipe.append(("store", recipe[value][1], value))
             operands.append(x)
-            steps.append(step)
-    return Instruction(Loop(compiled(tuple(recipe)), 0, "fused"), tuple(operands), items[0].dims, tuple(steps), (1, 1), True)
+    loop, (places, steps) = Loop(compiled(tuple(recipe)), 0, "fused", ""), zip(*operands, strict=True)
+    return Instruction(loop, places, items[0].dims, steps, (1, 1), True)
 
 
 @functools.cache
@@ -152,19 +134,33 @@ _numbers = itertools.count()
 
 
 @functools.cache
-def compiled(recipe: Recipe) -> int:
+def compiled(recipe: tuple[tuple[Any, ...], ...]) -> int:
     """Return the address of a function like NumPy's inner loops, ``f(addresses, dims, steps, data)``, for a recipe.
 
     Its steps load an element or a scalar, ``("load", dtype, whether it is an element)``, compute a form of the results
-    of other steps, ``(name, *numbers)``, or store one, ``("store", number)``.  Addresses are in the order of the loads
-    and stores.
+    of other steps, ``(name, dtype, *numbers)``, or store one, ``("store", dtype, number)``.  Addresses are in the order
+    of the loads and stores.
     """
-    module = Module()
-    function = Function(module, FunctionType(VoidType(), [WORD] * 4), f"fused{next(_numbers)}")
-    b = IRBuilder(function.append_basic_block())
+    module, kind = ir.Module(), ir.FunctionType(ir.VoidType(), [WORD] * 4)
+    function = ir.Function(module, kind, f"fused{next(_numbers)}")
+    b = ir.IRBuilder(function.append_basic_block())
     args, dims = [b.inttoptr(x, WORD.as_pointer()) for x in function.args[:2]]
     count, places = b.load(dims), [b.load(b.gep(args, [WORD(k)])) for k in range(len(recipe))]
-    _append_loop(b, recipe, places, count, _append_loop(b, recipe, places, count, WORD(0), WIDTH), 1)
+    start: Any = WORD(0)
+    for width in (WIDTH, 1):  # whole vectors, then the other elements
+        before, head, body, end = b.block, *[b.append_basic_block() for _ in range(3)]
+        b.branch(head)
+        b.position_at_end(head)
+        i = b.phi(WORD)
+        after = b.add(i, WORD(width))
+        b.cbranch(b.icmp_signed("<=", after, count), body, end)
+        b.position_at_end(body)
+        _append(b, recipe, places, i, width)
+        i.add_incoming(start, before)
+        i.add_incoming(after, body)
+        b.branch(head)
+        b.position_at_end(end)
+        start = i
     b.ret_void()
     engine = _engine()
     engine.add_module(llvm.parse_assembly(str(module)))
@@ -172,51 +168,24 @@ def compiled(recipe: Recipe) -> int:
     return engine.get_function_address(function.name)  # type: ignore[no-any-return]
 
 
-def _append_loop(b: IRBuilder, recipe: Recipe, places: Sequence[Any], count: Any, start: Any, width: int) -> Any:
-    """Append a loop over vectors of elements from a position on; return the position after the last whole one."""
-    before, head = b.block, b.append_basic_block()
-    b.branch(head)
-    b.position_at_end(head)
-    i = b.phi(WORD)
-    after = b.add(i, WORD(width))
-    body, end = b.append_basic_block(), b.append_basic_block()
-    b.cbranch(b.icmp_signed("<=", after, count), body, end)
-    b.position_at_end(body)
+def _append(b: ir.IRBuilder, recipe: Sequence[tuple[Any, ...]], places: Sequence[Any], i: Any, width: int) -> None:
+    """Append the steps of a recipe for a vector of elements from position `i` on."""
     values: list[Any] = []
     addresses = iter(places)
-    for name, *operands in recipe:
-        if name == "load":
-            values.append(_loaded(b, next(addresses), i, *operands, width))
-        elif name == "store":
-            _store(b, next(addresses), i, values[operands[0]])
+    for name, kind, *operands in recipe:
+        vector = ir.VectorType(TYPES[kind], width)
+        if name not in ("load", "store"):
+            values.append(FORMS[name](b, vector, *[values[x] for x in operands]))
+            continue
+        first = b.inttoptr(next(addresses), vector.element.as_pointer())
+        here = b.bitcast(b.gep(first, [i]), vector.as_pointer())
+        if name == "store":
+            x = values[operands[0]]
+            b.store(b.zext(x, vector) if kind == "?" else x, here, align=1)
+            continue
+        if operands[0]:
+            x = b.load(here, align=1)
         else:
-            values.append(FORMS[name](b, *[values[x] for x in operands]))
-    i.add_incoming(start, before)
-    i.add_incoming(after, b.block)
-    b.branch(head)
-    b.position_at_end(end)
-    return i
-
-
-def _loaded(b: IRBuilder, place: Any, i: Any, kind: str, is_element: bool, width: int) -> Any:
-    """Append the load of a vector of elements from position `i` on, or of a scalar for each of them."""
-    vector = VectorType(TYPES[kind], width)
-    if is_element:
-        x = b.load(_pointer(b, place, i, vector), align=1)
-    else:
-        scalar = b.load(b.inttoptr(place, vector.element.as_pointer()))
-        first = b.insert_element(Constant(vector, Undefined), scalar, INDEX(0))
-        x = b.shuffle_vector(first, first, Constant(VectorType(INDEX, width), [0] * width))
-    return b.icmp_unsigned("!=", x, Constant(vector, None)) if kind == "?" else x
-
-
-def _store(b: IRBuilder, place: Any, i: Any, x: Any) -> None:
-    """Append the store of a vector from position `i` on."""
-    if x.type.element == IntType(1):
-        x = b.zext(x, VectorType(TYPES["?"], x.type.count))
-    b.store(x, _pointer(b, place, i, x.type), align=1)
-
-
-def _pointer(b: IRBuilder, place: Any, i: Any, vector: VectorType) -> Any:
-    first = b.gep(b.inttoptr(place, vector.element.as_pointer()), [i])
-    return b.bitcast(first, vector.as_pointer())
+            x = b.insert_element(ir.Constant(vector, ir.Undefined), b.load(first), INDEX(0))
+            x = b.shuffle_vector(x, x, ir.Constant(ir.VectorType(INDEX, width), [0] * width))
+        values.append(b.icmp_unsigned("!=", x, ir.Constant(vector, None)) if kind == "?" else x)

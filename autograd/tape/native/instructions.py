@@ -9,7 +9,7 @@ instructions, and takes 10 ns instead of 500 ns for a small array.
 import ctypes
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +25,12 @@ MAY_FAIL = KERNELS[-3:]
 
 
 class Loop(NamedTuple):
-    """An inner loop: its address, or its number in `kernels`, or 0 if it has to be compiled; its data; its name."""
+    """An inner loop: its address, its number in `kernels`, or 0 if it has to be compiled; its data, name and dtypes."""
 
     function: int
     data: int
     name: str
+    signature: str = ""
 
 
 class _Header(ctypes.Structure):
@@ -54,7 +55,7 @@ def loop_of(ufunc: np.ufunc, signature: str) -> Loop:
     Examples
     --------
     >>> loop_of(np.add, "ff->f").name
-    'add ff->f'
+    'add'
     """
     header = _Header.from_address(id(ufunc) + object.__basicsize__)
     counts = (header.nin, header.nout, header.nargs, header.ntypes)
@@ -66,7 +67,7 @@ def loop_of(ufunc: np.ufunc, signature: str) -> Loop:
     numbers = ctypes.string_at(header.types + i * ufunc.nargs, ufunc.nargs)
     if list(numbers) != [np.dtype(char).num for char in signature.replace("->", "")]:
         raise LookupError(f"the order of the loops in NumPy {np.__version__} is unknown")
-    return Loop(header.functions[i], header.data[i] if header.data else 0, f"{ufunc.__name__} {signature}")
+    return Loop(header.functions[i], header.data[i] if header.data else 0, ufunc.__name__, signature)
 
 
 def kernel(name: str, data: int = 0) -> Loop:

@@ -17,7 +17,7 @@ from autograd.tape.recording import Callback, Guard
 from autograd.typing import Array, Params, Shape
 
 from .arrays import Code, ShapedArray
-from .fusing import FORMS, Run
+from .fusing import Run, is_arithmetic
 from .instructions import MAY_FAIL, Instruction, kernel
 
 FLOAT = np.dtype(np.float64)
@@ -225,8 +225,7 @@ def _fused(instructions: Sequence[Instruction | Call], fixed: Set[int]) -> Itera
     uses = Counter(chain(fixed, *[item.buffers() for item in instructions]))
     item: Any
     for item in instructions:
-        is_arithmetic = isinstance(item, Instruction) and item.elementwise and item.loop.name in FORMS
-        length = item.dims[0] if is_arithmetic else 0
+        length = item.dims[0] if isinstance(item, Instruction) and is_arithmetic(item) else 0
         for run in [run for run in runs.values() if run.concerns(item, length)]:
             yield from runs.pop(run.length).computed(uses)
         if length:
