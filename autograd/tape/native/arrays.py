@@ -20,7 +20,6 @@ from .fusing import form
 from .instructions import Instruction, Loop, Operand, kernel, loop_of, merged
 
 SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
-MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
 # Initial values of floats; NumPy returns 0.0 for the sum of -0.0.
 NEUTRAL: dict[np.ufunc, float] = {np.add: float(np.add.reduce([-0.0])), np.multiply: 1.0}
 
@@ -286,7 +285,8 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             out = code.new(shape, dtypes[-1], weak and dtypes[-1].char == "d")
         elif type(out) is not ShapedArray or out.dtype != dtypes[-1] or out.shape != shape:
             raise TypeError(f"an output of another dtype or shape {out.dtype, out.shape, dtypes, shape}")
-        code.loop(kernel("power") if weak and ufunc is np.power else loop_for(ufunc, dtypes), [*arrays, out], shape)
+        # The power of Python floats is that of C, which NumPy's loop may round differently.
+        code.loop(loop_for(np.float_power if weak and ufunc is np.power else ufunc, dtypes), [*arrays, out], shape)
         return out
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -312,13 +312,6 @@ def operands_of(code: Code, ufunc: np.ufunc, inputs: Sequence[Any], out: Any) ->
         kinds = [np.dtype(float) if kind is float else kind for kind in kinds]
     dtypes = ufunc.resolve_dtypes((*kinds, None if out is None else out.dtype))
     arrays = [converted(code, x, dtype) for x, dtype in zip(inputs, dtypes, strict=False)]
-    if ufunc in (np.maximum, np.minimum):  # NumPy has vector instructions for them only if no operand is a scalar
-        shape = np.broadcast_shapes(*[x.shape for x in arrays])
-        if math.prod(shape) <= MOST_FILLED:
-            arrays = [
-                code.constant(np.full(shape, x), a.dtype) if type(x) in (int, float) else a
-                for x, a in zip(inputs, arrays, strict=True)
-            ]
     return arrays, dtypes, weak
 
 

@@ -28,7 +28,12 @@ def _called(b: ir.IRBuilder, name: str, x: Any) -> Any:
     return b.call(known or ir.Function(b.module, ir.FunctionType(x.type, [x.type]), name), [x])
 
 
-# What appends an operation on vectors, given a builder, the type of the result and the operands.
+def _extreme(b: ir.IRBuilder, operator: str, x: Any, y: Any) -> Any:
+    return b.select(b.or_(b.fcmp_ordered(operator, x, y), b.fcmp_unordered("uno", x, x)), x, y)
+
+
+# What appends an operation on vectors, given a builder, the type of the result and the operands.  The maximum of two
+# zeros with different signs is the first here, and either in NumPy.
 FORMS: dict[str, Callable[..., Any]] = {
     "add": lambda b, to, x, y: b.fadd(x, y),
     "subtract": lambda b, to, x, y: b.fsub(x, y),
@@ -38,6 +43,8 @@ FORMS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda b, to, x: _called(b, "sqrt", x),
     "absolute": lambda b, to, x: _called(b, "fabs", x),
     "negative": lambda b, to, x: b.fneg(x),
+    "maximum": lambda b, to, x, y: _extreme(b, ">=", x, y),
+    "minimum": lambda b, to, x, y: _extreme(b, "<=", x, y),
     "greater": lambda b, to, x, y: b.fcmp_ordered(">", x, y),
     "less": lambda b, to, x, y: b.fcmp_ordered("<", x, y),
     "select": lambda b, to, mask, x, y: b.select(mask, x, y),
@@ -92,8 +99,11 @@ class Run:
         items = self.instructions
         if len(items) > 1 and len(items) * self.length >= LEAST_WORK:
             yield fused(items, uses)
-        else:
-            yield from [item if item.loop.function else fused([item], uses) for item in items]
+            return
+        for item in items:
+            # NumPy has no vector instructions for the maximum of an array and a scalar.
+            is_slow = item.loop.name in ("maximum", "minimum") and 0 in item.steps and self.length > 1
+            yield fused([item], uses) if is_slow or not item.loop.function else item
 
 
 def fused(items: Sequence[Instruction], uses: dict[int, int]) -> Instruction:

@@ -164,13 +164,6 @@ def chains(args, dims, out):
 
 
 @numba.njit
-def power(args):
-    """``x ** y`` of Python floats, which NumPy's loop may round differently."""
-    x, y = array(load(args), 1, np.float64)[0], array(load(args + 8), 1, np.float64)[0]
-    array(load(args + 16), 1, np.float64)[0] = x**y
-
-
-@numba.njit
 def kernel(function, args, dims, steps, data):
     """Compute one of the functions in `instructions.KERNELS`; return False if its operands need the engine."""
     n = load(dims)
@@ -189,11 +182,7 @@ def kernel(function, args, dims, steps, data):
     elif function == 8:
         chains(args, dims, data)
     elif function == 9:
-        power(args)
-    elif function == 10:
         return locate(args, n, steps, data)
-    elif function == 11:
-        return np.isfinite(array(load(args), 1, np.float64)[0])
     else:
         return array(load(args), 1, np.bool_)[0]
     return True

@@ -168,7 +168,7 @@ class Lowered:
         """Return an array of one element as a float, which is checked where Python may raise an error."""
         x = x.reshape(()) if x.dtype.char == "d" else x.reshape(()).astype(np.float64)
         if may_fail(op):
-            self.code.call(kernel("is finite"), (x,), (1,))
+            self.code.call(kernel("holds"), (np.isfinite(x),), (1,))  # type: ignore[arg-type]
         return x
 
     def _results(self, found: Sequence[Any]) -> list[Any]:
