@@ -1,7 +1,7 @@
 """The native executor of programs: NumPy's own loops, called by an interpreter that numba compiles once.
 
-Nothing is compiled for a program, and no operation is defined a second time: its forward function is called with
-arrays that record which loops NumPy would call for it.
+No operation is defined a second time: its forward function is called with arrays that record which loops NumPy would
+call for it.  For consecutive elementwise arithmetic, one loop is compiled.
 """
 
 from typing import Any
