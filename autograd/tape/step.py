@@ -517,8 +517,9 @@ def compile(
 
     If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
     machine code: an interpreter that calls NumPy's own loops, and one compiled loop for consecutive elementwise
-    arithmetic, so that results have the same bits; it does not warn of overflow.  The interpreter is compiled once per installation, in another process while this one continues with NumPy, or ahead
-    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
+    arithmetic, so that results have the same bits; it does not warn of overflow.  The interpreter is compiled once per
+    installation, in another process while this one continues with NumPy, or ahead by ``python -m autograd doctor
+    --compile``.  The machine code is cached beside the package, or in the folder
     ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
     graphs of `Value`s are run many operations at a time, with numba or without.
 
