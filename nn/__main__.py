@@ -14,6 +14,7 @@ Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table
 
 import os
 import sys
+import warnings
 
 from .cli.folder import explain, predict, report
 from .cli.options import arguments
@@ -34,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command, and return its exit status."""
     try:
         args = arguments().parse_args(argv)
-        return COMMANDS[args.command](args, out)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest: sys.stderr.writelines([f"warning: {message}\n"])
+            return COMMANDS[args.command](args, out)
     except BrokenPipeError:  # as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import re
@@ -115,17 +114,9 @@ def show(text: str, out: TextIO | None = None) -> None:
 
 
 def emit(options: argparse.Namespace, data: Json, text: str) -> None:
-    """Print the data as JSON if that was requested, otherwise the text."""
-    show(json.dumps(json_data(data), allow_nan=False) + "\n" if options.json else text)
-
-
-def json_data(data: Json) -> Json:
-    """Return data for JSON, with nan and infinities as strings."""
-    if isinstance(data, dict):
-        return {key: json_data(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [json_data(value) for value in data]
-    return format_number(data) if isinstance(data, float) and not math.isfinite(data) else data
+    """Print the data as JSON, with nan and infinities as strings, if that was requested, otherwise the text."""
+    plain = json.loads(json.dumps(data), parse_constant=lambda name: format_number(float(name)))
+    show(json.dumps(plain, allow_nan=False) + "\n" if options.json else text)
 
 
 def explain_command(formula: Formula, options: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ import csv
 import io
 import itertools
 import json
-import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -83,15 +82,8 @@ def diverged(result: Settings) -> bool:
 
 def as_json(value: object, indent: int | None = 2) -> str:
     """Return data as strict JSON, which has null for nan and infinity."""
-
-    def plain(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {key: plain(inner) for key, inner in part.items()}
-        if isinstance(part, list | tuple):
-            return [plain(inner) for inner in part]
-        return None if isinstance(part, float) and not math.isfinite(part) else part
-
-    return json.dumps(plain(value), indent=indent, allow_nan=False)
+    finite = json.loads(json.dumps(value), parse_constant=lambda constant: None)
+    return json.dumps(finite, indent=indent, allow_nan=False)
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

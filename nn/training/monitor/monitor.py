@@ -89,6 +89,7 @@ class Sample:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
+    @np.errstate(over="ignore")
     def ratios(self) -> Array:
         """The norm of the update of every parameter over that of the parameter."""
         return np.asarray(self.norm[2] / np.maximum(self.norm[0], 1e-300))

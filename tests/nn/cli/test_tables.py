@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -201,9 +202,12 @@ def test_model_that_claims_more_weights_than_its_file_has_is_refused(capsys):
 def test_diverged_run_exits_1_and_does_not_predict(capsys):
     write("t.csv", ["x", "y"], [(i / 7, i / 3) for i in range(N)])
     options = ("--optimizer", "sgd", "--lr", "1e200", "--epochs", 3, "--schedule", "constant")
-    with pytest.warns(RuntimeWarning, match="the loss is"):
-        status, out, _ = said(capsys, "train", "t.csv", "--json", *options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        status, out, err = said(capsys, "train", "t.csv", "--json", *options)
     assert status == 1
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["warning"]
+    assert "training ended early: the loss is" in err
 
     def refuse(word):
         raise AssertionError(f"{word} is not JSON")
