@@ -22,7 +22,6 @@ import autograd as ag
 import nn
 from autograd import Tensor, Value
 from autograd.extend import NotReplayable, callback, guard
-from autograd.runtime import deferred_interrupt
 from autograd.tape.recording import RecordingError
 
 
@@ -419,12 +418,3 @@ def test_whole_numbers_and_comparisons_of_floats_are_floats():
         assert [(type(result.data), result.data) for result in step()] == [
             (float, 6.25), (float, 2.0), (float, 1.0), (float, 1.0),
         ]  # fmt: skip
-
-
-def test_ctrl_c_is_deferred_in_the_main_thread():
-    with deferred_interrupt() as pressed:
-        assert not pressed()
-        signal.raise_signal(signal.SIGINT)
-        assert pressed()
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
