@@ -170,23 +170,24 @@ class Call:
     """
 
     branches: bool = False
-    _targets: list[int]
 
     def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
         self._states: list[tuple[Node, tuple[object, ...]]] = []  # variables, each with what it must have in a replay
         self._checked: object = None  # `CHANGED` when the variables were checked
-        variables = self._record(function, arguments, Recording(grad_enabled))
+        program = self._record(function, arguments, Recording(grad_enabled))
+        variables = [(weakref.ref(x), type(x), x._value) for x in program.variables]
+        program.variables.clear()
         # The recorded graph is gone now, and with it the variables that the function has created.
         kept = [reference() for reference, *_ in variables]
         self._leaves = [leaf(*new) if x is None else x for x, (_, *new) in zip(kept, variables, strict=True)]
         self._states += [(x, state_of(x)) for x in kept if x is not None]
-        targets = [*arguments.nodes, *self._leaves]
-        stored = [(i, t) for i, t in enumerate(self._targets) if targets[t]._requires_grad]
-        self._places, self._targets = [i for i, _ in stored], [t for _, t in stored]
-        self._nodes = [targets[t] for t in self._targets]  # of a call without arguments
+        given = [*arguments.nodes, *self._leaves]
+        self._stored = [(i, t) for i, t in enumerate(program.targets) if given[t]._requires_grad]
+        # Of a call without arguments, which may be a graph of thousands of floats.
+        self._nodes = [] if arguments.nodes else [self._leaves[t] for _, t in self._stored]
 
-    def _record(self, function: Function, arguments: Arguments, recording: Recording) -> list[tuple[Any, ...]]:
-        """Record the call; return its variables from outside: references, types and data."""
+    def _record(self, function: Function, arguments: Arguments, recording: Recording) -> Program:
+        """Record the call, and return its program."""
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
@@ -202,12 +203,9 @@ class Call:
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._are_nodes = [isinstance(x, Node) and not is_plain for x in outputs]
         self._guards = [*recording.guards.values()]
-        self._targets = program.targets
         self.found: Sequence[Data] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found]
         self.executor: Executor = Executor(program)
-        variables = [(weakref.ref(x), type(x), x._value) for x in program.variables]
-        program.variables.clear()
-        return variables
+        return program
 
     def _program(
         self, given: Arguments, outputs: Sequence[Operand], gradients: Mapping[Node, Cotangent], recording: Recording
@@ -244,11 +242,11 @@ class Call:
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add gradients to those of the variables."""
-        nodes, gradients = self._nodes, [found[i] for i in self._places]
+        nodes, gradients = self._nodes, [found[i] for i, _ in self._stored]
         if sources:  # may be given twice, or be used anyway
             variables, sums = [*sources, *self._leaves], dict[Any, Any]()
-            for t, g in zip(self._targets, gradients, strict=True):
-                sums[variables[t]] = sums[variables[t]] + g if variables[t] in sums else g
+            for i, t in self._stored:
+                sums[variables[t]] = sums[variables[t]] + found[i] if variables[t] in sums else found[i]
             nodes, gradients = [*sums], [*sums.values()]
         with storing:
             held = [x._grad for x in nodes]

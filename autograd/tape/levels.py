@@ -14,6 +14,7 @@ native machine.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
@@ -42,12 +43,10 @@ class Segment(NamedTuple):
 
     Attributes
     ----------
-    level : int
-        One above the levels of the operands.
+    title : str
+        The level, which is one above those of the operands, and the number and kind of the operations.
     step : Step or None
         One of the operations; None for chains.
-    width : int
-        The number of operations.
     columns : list of (slice or ndarray of int), or ndarray of int
         The positions of each operand in the vector, as a slice if they are consecutive or equal; of the factors of
         chains, of shape (2, terms, chains).
@@ -55,9 +54,8 @@ class Segment(NamedTuple):
         The position of the first result.
     """
 
-    level: int
+    title: str
     step: Step | None
-    width: int
     columns: Any
     out: int
 
@@ -80,10 +78,12 @@ class Levels:
         In the order of computation.
     outside : int
         The number of inputs and leaves, which are set in each run.
-    start : ndarray of float
-        The vector before the first run.
+    values : ndarray of float
+        The vector, in which all but the constants is set by each run.
     results : ndarray of int
         The positions of the results.
+    source : str
+        The first segments.
 
     Examples
     --------
@@ -95,11 +95,9 @@ class Levels:
     """
 
     def __init__(self, program: Program) -> None:
-        self._title = f"{len(program.steps)} operations on floats ({program.backward_from} of the function"
         constants = [*map(float, program.constants.values()), 1.0, -1.0]  # type: ignore[arg-type]
         self.outside: int = len(program.inputs) + len(program.leaves)
         first = self.outside + len(constants)
-        self._one = first - 2
         position = np.arange(len(program.specs) + 2)
         position[[*program.constants, ONE, MINUS_ONE]] = range(self.outside, first)
         terms, kinds = _terms(program)
@@ -108,29 +106,32 @@ class Levels:
         for r, own in terms.items():
             level[r] = 1 + max([level[x] for x in chain(*own)])
             groups[level[r], kinds[r], len(own)].append(r)
-        self.start: Array = np.zeros(first + len(terms))
-        self.start[self.outside : first] = constants
+        self.values: Array = np.zeros(first + len(terms))
+        self.values[self.outside : first] = constants
         self.segments: list[Segment] = []
         steps = {step.result: step for step in program.steps if kinds[step.result] != CHAIN}
         for (depth, *_), lanes in sorted(groups.items()):
             columns = position[np.array([terms[r] for r in lanes]).T]
-            step, order = steps.get(lanes[0]), _by_operands(columns)
+            step, order = steps.get(lanes[0]), _by_operands(columns) if len(lanes) > 1 else [0]
             columns = np.ascontiguousarray(columns[..., order])  # NumPy sums along other axes in another order
             places: Any = columns if step is None else [_selection(column) for column in columns[:, 0]]
-            self.segments.append(Segment(depth, step, len(lanes), places, first))
+            title = f"# level {depth}: {len(lanes)} of {step.op.name if step else 'sums of products'}\n"
+            self.segments.append(Segment(title, step, places, first))
             position[np.array(lanes)[order]] = range(first, first := first + len(lanes))
         self.results: Array = position[program.results]
-        self._v: Array = self.start.copy()
+        title = f"{len(program.steps)} operations on floats ({program.backward_from} of the function, the others of its"
+        rows = [segment.title for segment in self.segments[:MOST_ROWS]]
+        self.source: str = f"# {title} gradient)\n# in {len(self.segments)} segments:\n{''.join(rows)}"
 
     def run(self, *values: float) -> list[float]:
         """Return the results for these inputs and variables.
 
         Raises `NotReplayable` where an operation on floats would raise an error.
         """
-        self._v[: self.outside] = values
+        self.values[: self.outside] = values
         with np.errstate(all="ignore"):  # the results are checked
-            self.compute(self._v, self._chain)
-        return self._v[self.results].tolist()  # type: ignore[no-any-return]
+            self.compute(self.values, self._chain)
+        return self.values[self.results].tolist()  # type: ignore[no-any-return]
 
     def compute(self, v: Any, chain: Callable[[Segment], None]) -> None:
         """Compute all segments from the values at the start of a vector, an ndarray or a `ShapedArray`.
@@ -138,33 +139,23 @@ class Levels:
         `chain` computes a segment of sums of products.
         """
         for segment in self.segments:
-            _, step, width, columns, out = segment
+            _, step, columns, out = segment
             if step is None:
                 chain(segment)
                 continue
-            v[out : out + width] = y = _computed(step, [v[column] for column in columns])
+            y = _computed(step, [v[column] for column in columns])
+            v[out : out + len(y)] = y
             if may_fail(step.op) and not np.isfinite(y).all():
                 raise NotReplayable
 
     def _chain(self, segment: Segment) -> None:
         """Compute sums of products, one term after another."""
         (a, b), out = segment.columns, segment.out
-        terms = self._v[a]
-        if not (b == self._one).all():
-            terms *= self._v[b]
+        terms = self.values[a] * self.values[b]
         if a.shape[1] == 1:  # NumPy would sum a single row pairwise, in another order
-            self._v[out] = np.add.accumulate(terms[:, 0])[-1]
+            self.values[out] = np.add.accumulate(terms[:, 0])[-1]
         else:
-            np.add.reduce(terms, axis=0, out=self._v[out : out + a.shape[1]], initial=-0.0)
-
-    @property
-    def source(self) -> str:
-        """The first segments, as text."""
-        rows = [
-            f"# level {level}: {width} of {step.op.name if step else 'sums of products'}\n"
-            for level, step, width, *_ in self.segments[:MOST_ROWS]
-        ]
-        return f"# {self._title}, the others of its gradient)\n# in {len(self.segments)} segments:\n{''.join(rows)}"
+            np.add.reduce(terms, axis=0, out=self.values[out : out + a.shape[1]], initial=-0.0)
 
 
 def has_levels(program: Program) -> bool:
@@ -214,8 +205,6 @@ def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
 def _by_operands(columns: Array) -> Array:
     """Return the order of operations that is sorted by the operands, first by those of which there are the fewest."""
     rows = columns.reshape(-1, columns.shape[-1])
-    if rows.shape[1] == 1:
-        return np.array([0])
     distinct = np.count_nonzero(np.diff(np.sort(rows)), axis=1)
     return np.lexsort(rows[np.argsort(-distinct, kind="stable")])
 
@@ -241,8 +230,7 @@ def _computed(step: Step, operands: Sequence[Any]) -> Any:
     is_exact = "scalar" in op.forms and not params and not NOT_EXACT.search(op.forms["scalar"])
     if is_exact or type(operands[0]) is not np.ndarray:
         return op.forward(*operands, **params)
-    columns = [x.tolist() for x in np.broadcast_arrays(*operands)]
     try:
-        return np.array([op.forward(*xs, **params) for xs in zip(*columns, strict=True)], float)
+        return np.frompyfunc(partial(op.forward, **params), len(operands), 1)(*operands).astype(float)
     except (ValueError, ArithmeticError):
         raise NotReplayable from None

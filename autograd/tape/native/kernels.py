@@ -130,37 +130,24 @@ def scatter(args, n, size, dtype):
 
 @numba.njit
 def chains(args, dims, out):
-    """Compute sums of products, block by block and term by term, see `lowering`."""
-    blocks, terms, gathered, spare = load(dims), load(dims + 8), load(dims + 16), load(dims + 24)
-    words, v = array(load(args), 1 << 40, np.uint32), array(load(args + 8), 1 << 40, np.float64)
-    for i in range(gathered):
-        v[spare + i] = v[words[i]]
-    at, into = gathered, load(args + 8) + 8 * out
-    for _ in range(blocks):
-        n = words[at]
-        total = array(into, n, np.float64)
-        total[:] = -0.0  # adding -0.0 changes no value
-        for i in range(at + 1, at + 1 + 2 * terms, 2):
-            a, b = words[i], words[i + 1]
-            if not a & 1:
-                a, b = b, a
-            x, y = (
-                array(load(args + 8) + 8 * (a >> 1), n, np.float64),
-                array(load(args + 8) + 8 * (b >> 1), n, np.float64),
-            )
-            if b & 1:
-                for j in range(n):
-                    total[j] += x[j] * y[j]
-            elif a & 1:
-                factor = y[0]
-                for j in range(n):
-                    total[j] += x[j] * factor
-            else:
-                product = x[0] * y[0]
-                for j in range(n):
-                    total[j] += product
-        at += 1 + 2 * terms
-        into += 8 * n
+    """Compute sums of products term by term, after copying scattered factors; see `lowering`."""
+    n, terms, count, spare = load(dims), load(dims + 8), load(dims + 16), load(dims + 24)
+    start, places = load(args + 8), array(load(args), count, np.uint32)
+    v, gathered = array(start, 1 << 40, np.float64), array(start + 8 * spare, count, np.float64)
+    for i in range(count):
+        gathered[i] = v[places[i]]
+    factors, total = array(load(args) + 4 * count, 2 * terms, np.int32), array(start + 8 * out, n, np.float64)
+    total[:] = -0.0  # adding -0.0 changes no value
+    for i in range(0, 2 * terms, 2):
+        x = array(start + 8 * factors[i + 1], n, np.float64)
+        if factors[i] < 0:
+            factor = v[~factors[i]]
+            for j in range(n):
+                total[j] += x[j] * factor
+        else:
+            y = array(start + 8 * factors[i], n, np.float64)
+            for j in range(n):
+                total[j] += x[j] * y[j]
 
 
 @numba.njit

@@ -1,5 +1,6 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
+import functools
 import itertools
 from bisect import insort
 from collections import Counter
@@ -14,14 +15,14 @@ from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels, Segment, may_fail
 from autograd.tape.program import CACHE_LINE, Program, Step
 from autograd.tape.recording import Callback, Guard
-from autograd.typing import Array, Params, Shape
+from autograd.typing import Params
 
 from .arrays import Code, ShapedArray
 from .fusing import Run, is_arithmetic
 from .instructions import MAY_FAIL, Instruction, kernel
 
 FLOAT = np.dtype(np.float64)
-SHORTEST = 16  # sums of a block on average, below which one block of all sums, with more gathered factors, is faster
+SHORTEST = 16  # sums that share a factor, on average, from which they are blocks
 
 
 class Call(NamedTuple):
@@ -76,20 +77,39 @@ class Lowered:
         self.order: list[Any] = list(_fused(list(map(self._placed, self.code.instructions)), self.fixed))
 
     def _lower_levels(self, levels: Levels) -> None:
-        size = len(levels.start)
-        tables = {s.out: _table_of_sums(s.columns, size) for s in levels.segments if s.step is None}
-        spare = max([gathered for _, (*_, gathered) in tables.values()], default=0)
-        v = self.code.constant(np.append(levels.start, np.zeros(spare)), FLOAT)
+        spare = max([s.columns.size for s in levels.segments if s.step is None], default=0)
+        v = self.code.constant(np.append(levels.values, np.zeros(spare)), FLOAT)
         self.inputs, self.floats = [v] * levels.outside, [[], range(levels.outside)]
         self.code.assumed = True  # results are finite
-
-        def chain(segment: Segment) -> None:
-            table, dims = tables[segment.out]
-            places = self.code.constant(table, np.dtype(np.uint32))
-            self.code.call(kernel("chain", segment.out), (places, v), (*dims, size))
-
-        levels.compute(v, chain)
+        levels.compute(v, functools.partial(self._lower_sums, v, len(levels.values)))
         self.results = [v[levels.results]]
+
+    def _lower_sums(self, v: ShapedArray, spare: int, segment: Segment) -> None:
+        """Compute sums of products in blocks of neighbours that share factors.
+
+        In a block, one factor of each term is a row of consecutive elements, and the other one is too, or is a single
+        element.  Rows of scattered elements are copied, each once, to the end of the vector from the position `spare`.
+        A row is written as the position of its first element, a single element as the complement of its position.
+        """
+        _, terms, count = segment.columns.shape
+        rows = segment.columns.reshape(-1, count)
+        changes = np.diff(rows) != 0
+        shared = changes[np.count_nonzero(changes, axis=1) * SHORTEST <= count]
+        known: dict[bytes, int] = {}
+        for start, stop in itertools.pairwise([0, *np.flatnonzero(shared.any(axis=0)) + 1, count]):
+            block, copied = rows[:, start:stop], list[int]()
+            is_row = (np.diff(block) == 1).all(axis=1)
+            is_single = (block == block[:, :1]).all(axis=1) & ~is_row
+            is_single[terms:] &= ~is_single[:terms]
+            factors = np.where(is_single, ~block[:, 0], block[:, 0])
+            for i in np.flatnonzero(~is_row & ~is_single):
+                factors[i] = known.setdefault(block[i].tobytes(), spare + len(copied))
+                if factors[i] == spare + len(copied):
+                    copied += block[i].tolist()
+            words = [*copied, *np.sort(factors.reshape(2, terms), axis=0).T.flat]
+            table = self.code.constant(words, np.dtype(np.int32))
+            self.code.call(kernel("chain", segment.out + start), (table, v), (stop - start, terms, len(copied), spare))
+            spare += len(copied)
 
     def _lower_steps(self, program: Program) -> None:
         self.values: dict[int, Any] = dict(program.constants)
@@ -183,37 +203,6 @@ class Lowered:
                 own.add(x.buffer)
             results.append(x)
         return results
-
-
-def _table_of_sums(columns: Array, end: int) -> tuple[list[int], Shape]:
-    """Return a table of sums of products for the native machine, and the number of its blocks, terms and gathered rows.
-
-    The sums are computed in blocks in which the factors of a term are consecutive elements, or one that is broadcast.
-    Other rows of factors are gathered from a position on, each once.  Factors are coded as twice their position, plus 1
-    if they are consecutive.
-    """
-    _, terms, count = columns.shape
-    rows = columns.reshape(-1, count)
-    changes = np.diff(rows) != 0
-    shared = np.count_nonzero(changes, axis=1) * SHORTEST <= count
-    starts = [0, *np.flatnonzero(changes[shared].any(axis=0)) + 1]
-    starts = starts if len(starts) * SHORTEST <= count else [0]
-    gathered: list[int] = []
-    known: dict[bytes, int] = {}
-    words: list[int] = []
-    for start, stop in itertools.pairwise([*starts, count]):
-        block = rows[:, start:stop]
-        is_consecutive = (np.diff(block) == 1).all(axis=1)
-        is_single = (block == block[:, :1]).all(axis=1)
-        codes = 2 * block[:, 0] + ~is_single
-        for i in np.flatnonzero(~is_consecutive & ~is_single):
-            key = block[i].tobytes()
-            if key not in known:
-                known[key] = 2 * (end + len(gathered)) + 1
-                gathered += block[i].tolist()
-            codes[i] = known[key]
-        words += [stop - start, *codes.reshape(2, terms).T.ravel().tolist()]
-    return gathered + words, (len(starts), terms, len(gathered))
 
 
 def _fused(instructions: Sequence[Instruction | Call], fixed: Set[int]) -> Iterator[Instruction | Call]:

@@ -350,6 +350,23 @@ def test_training_of_a_network_gives_the_bits_of_eager(runner):
     assert len(step._programs) == 1
 
 
+@pytest.mark.parametrize("count", [1, 16, 33])
+def test_sums_that_share_factors_give_the_bits_of_eager(count, runner):
+    """Examples in another order than their inputs, factors of all examples, and terms without a variable factor."""
+    rng = random.Random(count)
+    w = [[Value(0.0) for _ in range(4)] for _ in range(8)]
+    x = [[Value(0.0) for _ in range(3)] for _ in range(count)]
+    order = rng.sample(range(count), count)
+
+    def loss():
+        hidden = [[sum((a * b for a, b in zip(row, x[i], strict=False)), row[3]).tanh() for row in w] for i in order]
+        scores = [sum(a * row[0] for a, row in zip(h, w, strict=True)) - x[i][0] for i, h in enumerate(hidden)]
+        return sum(s * s for s in scores) + 0.1 * sum(p * p for row in w for p in row) + 0.1 * sum(scores)
+
+    leaves = [p for row in (*w, *x) for p in row]
+    compare(loss, leaves, [[rng.gauss(0, 0.5) for _ in leaves] for _ in range(3)])
+
+
 def test_a_repeated_guard_is_evaluated_once_per_call():
     about, x = [1], Value(2.0)
 
