@@ -195,6 +195,29 @@ def test_program_is_recorded_again_if_an_option_becomes_zero():
         assert sum(map(len, pair.step._programs.values())) == programs
 
 
+def test_program_stays_invalid_for_other_options_if_recording_them_fails():
+    pair, (x, y) = Pair("SGD", lr=0.1, momentum=0.9), data()
+    compute = pair.compiled_loss
+
+    def fail(x, y):
+        raise KeyboardInterrupt
+
+    step = autograd.compile(lambda x, y: compute(x, y), optimizer=pair.optimizers[1])
+    losses = [step(x, y).item() for _ in range(3)]
+    for optimizer in pair.optimizers:
+        optimizer.param_groups[0]["maximize"] = True
+    compute = fail
+    with pytest.raises(KeyboardInterrupt):
+        step(x, y)
+    compute = pair.compiled_loss
+    losses += [step(x, y).item() for _ in range(3)]
+    pair.optimizers[0].param_groups[0]["maximize"] = False
+    expected = [pair.eager(x, y) for _ in range(3)]
+    pair.optimizers[0].param_groups[0]["maximize"] = True
+    expected += [pair.eager(x, y) for _ in range(3)]
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", ["NAdam", "ScheduleFreeAdamW", "Prodigy"])
 def test_eager_steps_between_compiled_ones_continue_the_same_state(name):
     pair, (x, y) = Pair(name), data()
@@ -397,6 +420,36 @@ def test_many_with_scheduler_changes_the_rate_of_every_step():
     np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
     pair.check_states()
     assert schedules[0].get_last_lr() == schedules[1].get_last_lr()
+
+
+class SwitchesNesterov:
+    """A schedule of an option that is not a float."""
+
+    def __init__(self, optimizer):
+        self.group, self.count = optimizer.param_groups[0], 0
+
+    def step(self):
+        self.count += 1
+        self.group["nesterov"] = 20 <= self.count < 25
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+@pytest.mark.parametrize("numba", ["0", "1"] if find_spec("numba") else ["0"])
+def test_many_with_scheduler_of_a_flag_equals_eager_steps(numba, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", numba)
+    (x, y), pair = data(), Pair("SGD", lr=0.1, momentum=0.9)
+    schedules, expected = [SwitchesNesterov(optimizer) for optimizer in pair.optimizers], []
+    for _ in range(30):
+        expected.append(pair.eager(x, y))
+        schedules[0].step()
+    losses = pair.step.many(x, y, np.tile(np.arange(32), (30, 1)), scheduler=schedules[1])
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
+    pair.check_states()
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
