@@ -366,13 +366,14 @@ class CompiledStep(Programs):
         def closure() -> Any:
             self.optimizer.zero_grad()
             needs_product = getattr(self.optimizer, "needs_product", "")
-            results.append((self._gradients.computed if needs_product else self._gradients)(*args, **kwargs))
+            result = (self._gradients.computed if needs_product else self._gradients)(*args, **kwargs)
+            results.append(mapped(detached, result, dataclasses=True))
             if self._transform is not None:
                 given = {p: p.grad for p in parameters if p.grad is not None}
                 for p, g in dict[Any, Any](self._transform(given)).items():
                     p.grad = g
             self.updated.update([p for p in parameters if p.grad is not None])
-            loss = _loss_of(results[-1])
+            loss = _loss_of(result)
             return (loss, hessian_product(loss, self.optimizer.parameters)) if needs_product else loss
 
         try:
@@ -380,7 +381,7 @@ class CompiledStep(Programs):
         finally:
             for p, g in zip(parameters, held, strict=True):
                 p.grad = g
-        return mapped(detached, results[0], dataclasses=True)
+        return results[0]
 
     def _recorded(self, arguments: Arguments) -> StepCall:
         program = StepCall(self.function, arguments, self.optimizer, self._transform)
@@ -447,8 +448,11 @@ class CompiledStep(Programs):
                     if not (found or is_stopped or program.changed()):
                         found, is_stopped = program.many(arrays, rows, scheduler)
         losses += found
-        # An error is raised again, but not in a replay, which would repeat its side effects.
-        for row in rows[len(found) : len(found) + 1] if is_stopped else rows if not found else ():
+        if is_stopped:  # raise the error again, but not in a replay, which would repeat its side effects
+            rows = rows[len(found) : len(found) + 1]
+        elif found:
+            return
+        for row in rows:
             args = tuple([x.take(row, 0) for x in arrays])
             losses.append(float(_loss_of(self._eagerly(args, {}) if is_stopped else self(*args))))
             if scheduler is not None:
