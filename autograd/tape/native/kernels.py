@@ -24,7 +24,7 @@ from numba.extending import intrinsic
 
 WORD: Any = ir.IntType(64)
 HEADER, OPERAND = 56, 32  # bytes of a row before its operands, and of an operand
-KERNELS = 64
+KERNELS, GATHER, PUT = 64, 4, 5
 
 
 @intrinsic
@@ -103,29 +103,21 @@ def locate(args, n, steps, length):
 
 
 @numba.njit
-def gather(args, n, size, back):
-    """Copy rows of `size` words of four bytes at some positions of an array into consecutive ones, or `back`."""
-    whole, at = array(load(args), 1 << 40, np.int32), array(load(args + 8), n, np.int64)
-    rows = array(load(args + 16), n * size, np.int32)
-    for i in range(n):
-        row, place = rows[i * size : (i + 1) * size], whole[at[i] * size : (at[i] + 1) * size]
-        if back:
-            for j in range(size):
-                place[j] = row[j]
-        else:
-            for j in range(size):
-                row[j] = place[j]
-
-
-@numba.njit
-def scatter(args, n, size, dtype):
-    """Add consecutive rows of `size` elements to those at some positions of an array."""
+def move(args, n, size, dtype, function):
+    """Copy, put or add rows of `size` elements: those at some positions of an array, and consecutive ones."""
     whole, at = array(load(args), 1 << 40, dtype), array(load(args + 8), n, np.int64)
     rows = array(load(args + 16), n * size, dtype)
     for i in range(n):
         row, place = rows[i * size : (i + 1) * size], whole[at[i] * size : (at[i] + 1) * size]
-        for j in range(size):
-            place[j] += row[j]
+        if function == GATHER:
+            for j in range(size):
+                row[j] = place[j]
+        elif function == PUT:
+            for j in range(size):
+                place[j] = row[j]
+        else:
+            for j in range(size):
+                place[j] += row[j]
 
 
 @numba.njit
@@ -160,12 +152,12 @@ def kernel(function, args, dims, steps, data):
         copy(args, dims, steps, np.int32)
     elif function == 3:
         copy(args, dims, steps, np.int64)
-    elif function == 4 or function == 5:
-        gather(args, n, data, function == 5)
+    elif function == GATHER or function == PUT:
+        move(args, n, data, np.int32, function)
     elif function == 6:
-        scatter(args, n, data, np.float32)
+        move(args, n, data, np.float32, function)
     elif function == 7:
-        scatter(args, n, data, np.float64)
+        move(args, n, data, np.float64, function)
     elif function == 8:
         chains(args, dims, data)
     elif function == 9:
