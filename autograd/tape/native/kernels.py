@@ -152,7 +152,7 @@ def kernel(function, args, dims, steps, data):
         copy(args, dims, steps, np.int32)
     elif function == 3:
         copy(args, dims, steps, np.int64)
-    elif function == GATHER or function == PUT:
+    elif function <= PUT:
         move(args, n, data, np.int32, function)
     elif function == 6:
         move(args, n, data, np.float32, function)
