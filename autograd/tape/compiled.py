@@ -308,7 +308,7 @@ class Programs:
     """
 
     def __init__(self, function: Any) -> None:
-        if not callable(function) and not hasattr(function, "__get__"):
+        if not callable(function):  # a class method is compiled below @classmethod
             raise TypeError(f"compile takes a function, such as lambda x: loss(model(x)), not {function!r:.60}")
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function: Function = function
@@ -419,7 +419,7 @@ class Compiled(Programs, Recorded):
     def __get__(self, instance: object, owner: type | None = None) -> Function:
         """Return the compiled method of `instance`, which keeps the programs and is freed with them."""
         bound = self.function.__get__(instance, owner) if hasattr(self.function, "__get__") else None
-        if instance is None or not isinstance(bound, types.MethodType):  # a static method, for example
+        if not isinstance(bound, types.MethodType):  # a static method, for example
             return self
         if isinstance(instance, type) or not hasattr(instance, "__dict__"):  # part of the cache key
             return types.MethodType(self, instance)

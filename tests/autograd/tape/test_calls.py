@@ -132,6 +132,12 @@ def test_results_of_unknown_type_are_refused_by_name():
 # ------------------------------------------------------------------------------------------------------- methods
 
 
+def test_class_method_is_compiled_below_its_decorator():
+    with pytest.raises(TypeError, match="compile takes a function.*not <classmethod"):
+        ag.compile(classmethod(lambda cls, x: x))
+    assert [Scaled.named(x) for x in (1.0, 2.0)] == [6.0, 12.0]
+
+
 def test_compiled_method_belongs_to_its_instance():
     first, second = Scaled(2.0), Scaled(3.0)
     for _ in range(2):
@@ -371,6 +377,7 @@ WHAT_DIFFERS = [
     (lambda step: [step(np.ones(2), k) for k in range(70)], "count was 63, now 64"),
     (lambda step: [step(np.ones((k, 2)), 1) for k in range(70)], r"x was float64 of shape \(63, 2\), now .*\(64, 2\)"),
     (lambda step: [step([np.ones(2)] * k, 1) for k in range(1, 70)], r"x\[64\] was absent, now float64"),
+    (lambda step: [step(1.0 if k == 64 else np.ones(2), k) for k in range(70)], r"x was float64 .*, now a float"),
 ]
 
 
