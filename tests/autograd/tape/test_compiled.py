@@ -691,6 +691,20 @@ def test_elementwise_operations_overwrite_their_operands_and_products_do_not():
     assert len({second, third, product}) == 3
 
 
+def test_variable_that_the_function_creates_is_freed_after_the_recording():
+    made = []
+
+    def f(x):
+        factor = Tensor([3.0], requires_grad=True)
+        made.append(weakref.ref(factor))
+        return (x * factor).sum()
+
+    step = replaying(f)
+    assert [float(step(np.array([k]))) for k in (1.0, 2.0)] == [3.0, 6.0]
+    assert len(made) == 1
+    assert made[0]() is None
+
+
 def test_view_keeps_its_memory():
     def f(x):
         a = x * 2.0
