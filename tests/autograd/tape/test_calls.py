@@ -133,7 +133,7 @@ def test_results_of_unknown_type_are_refused_by_name():
 
 
 def test_class_method_is_compiled_below_its_decorator():
-    with pytest.raises(TypeError, match="compile takes a function.*not <classmethod"):
+    with pytest.raises(TypeError, match=r"compile takes a function.*not <classmethod"):
         ag.compile(classmethod(lambda cls, x: x))
     assert [Scaled.named(x) for x in (1.0, 2.0)] == [6.0, 12.0]
 
