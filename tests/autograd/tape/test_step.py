@@ -603,6 +603,44 @@ def test_many_counts_the_steps_before_a_callback_that_exits(monkeypatch):
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_many_leaves_the_schedule_at_the_step_of_a_callback_that_exits(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(10), Pair("SGD", lr=0.1)
+    schedules = [lr_scheduler.ExponentialLR(optimizer, gamma=0.5) for optimizer in pair.optimizers]
+
+    def exit_at(values):
+        if values[0, 0] == x[7, 0]:
+            raise SystemExit
+        return values
+
+    step = autograd.compile(lambda x, y: pair.compiled_loss(callback(exit_at, x), y), optimizer=pair.optimizers[1])
+    rows = np.arange(10)[:, None]
+    step.many(x, y, rows[:3], scheduler=schedules[1])
+    with pytest.raises(SystemExit):
+        step.many(x, y, rows[3:], scheduler=schedules[1])
+    for row in rows[:7]:
+        pair.eager(x[row], y[row])
+        schedules[0].step()
+    pair.check_states()
+    assert schedules[0].state_dict() == schedules[1].state_dict()
+    assert schedules[1].get_last_lr() == [0.1 * 0.5**7]
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_native_steps_read_arrays_from_outside_that_change_in_place(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(), Pair("Adam")
+    scale = Tensor(np.ones((32, 1)))
+    step = autograd.compile(lambda x, y: pair.compiled_loss(x * scale, y), optimizer=pair.optimizers[1])
+    losses, factors = [], [1.0, 1.0, 1.0, 2.0, 0.5]
+    for factor in factors:
+        scale.data[...] = factor
+        losses.append(step(x, y).item())
+    np.testing.assert_allclose(losses, [pair.eager(x * factor, y) for factor in factors], rtol=0, atol=1e-10)
+    pair.check_states()
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError])
 def test_many_repeats_a_callback_that_raises_once(kind, monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "1")
