@@ -693,5 +693,5 @@ def test_source_of_a_step_shows_loss_gradient_and_update():
     source = pair.step.source()
     assert "def replay(parameters, m, v, t, x, y, " in source
     assert "lr, betas_1, betas_2, eps" in source.splitlines()[0]
-    assert "weight_0 = " in source
+    assert all(f"{name} = " in source for name in ("weight_0", "gradient", "new_m", "new_v", "new_parameters"))
     assert "np.sqrt(" in source
