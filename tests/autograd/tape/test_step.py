@@ -195,6 +195,14 @@ def test_program_is_recorded_again_if_an_option_becomes_zero():
         assert sum(map(len, pair.step._programs.values())) == programs
 
 
+def test_step_sees_an_integer_option_that_changes():
+    (x, y), pair = data(), Pair("ScheduleFreeSGD", lr=0.1, warmup_steps=20)
+    pair.check(3, x, y)
+    for optimizer in pair.optimizers:
+        optimizer.param_groups[0]["warmup_steps"] = 40
+    pair.check(3, x, y)
+
+
 def test_program_stays_invalid_for_other_options_if_recording_them_fails():
     pair, (x, y) = Pair("SGD", lr=0.1, momentum=0.9), data()
     compute = pair.compiled_loss
