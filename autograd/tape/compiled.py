@@ -181,10 +181,15 @@ class Call:
         kept = [reference() for reference, *_ in variables]
         self._leaves = [leaf(*new) if x is None else x for x, (_, *new) in zip(kept, variables, strict=True)]
         self._states += [(x, state_of(x)) for x in kept if x is not None]
-        given = [*arguments.nodes, *self._leaves]
-        self._stored = [(i, t) for i, t in enumerate(program.targets) if given[t]._requires_grad]
+        given, self._targets = [*arguments.nodes, *self._leaves], program.targets
+        for i in reversed(range(len(self._targets))):
+            if not given[self._targets[i]]._requires_grad:  # the function has created it
+                del self._targets[i], program.results[self._count + i], program.found[self._count + i]
+        self._are_floats = all(type(given[t]._value) is float for t in self._targets)
         # Of a call without arguments, which may be a graph of thousands of floats.
-        self._nodes = [] if arguments.nodes else [self._leaves[t] for _, t in self._stored]
+        self._nodes = [] if arguments.nodes else [self._leaves[t] for t in self._targets]
+        self.found: Sequence[Data] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found]
+        self.executor: Executor = Executor(program)
 
     def _record(self, function: Function, arguments: Arguments, recording: Recording) -> Program:
         """Record the call, and return its program."""
@@ -203,8 +208,6 @@ class Call:
         is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
         self._are_nodes = [isinstance(x, Node) and not is_plain for x in outputs]
         self._guards = [*recording.guards.values()]
-        self.found: Sequence[Data] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in program.found]
-        self.executor: Executor = Executor(program)
         return program
 
     def _program(
@@ -242,15 +245,15 @@ class Call:
 
     def _store(self, found: Sequence[Data], sources: Sequence[Operand]) -> None:
         """Add gradients to those of the variables."""
-        nodes, gradients = self._nodes, [found[i] for i, _ in self._stored]
+        nodes, gradients = self._nodes, found
         if sources:  # may be given twice, or be used anyway
             variables, sums = [*sources, *self._leaves], dict[Any, Any]()
-            for i, t in self._stored:
-                sums[variables[t]] = sums[variables[t]] + found[i] if variables[t] in sums else found[i]
+            for t, g in zip(self._targets, found, strict=True):
+                sums[variables[t]] = sums[variables[t]] + g if variables[t] in sums else g
             nodes, gradients = [*sums], [*sums.values()]
         with storing:
             held = [x._grad for x in nodes]
-            if {float, types.NoneType}.issuperset(map(type, held)) and not any(held):
+            if held.count(0.0) == len(held) if self._are_floats else all(g is None for g in held):
                 for x, zero, g in zip(nodes, held, gradients, strict=True):  # which share memory with nothing
                     x._grad = g if zero is None else zero + g
                     x.stamp = id(x._value)

@@ -109,7 +109,7 @@ class Levels:
         self.values: Array = np.zeros(first + len(terms))
         self.values[self.outside : first] = constants
         self.segments: list[Segment] = []
-        steps = {step.result: step for step in program.steps if kinds[step.result] != CHAIN}
+        steps = {step.result: step for step in program.steps if kinds.get(step.result) != CHAIN}
         for (depth, *_), lanes in sorted(groups.items()):
             columns = position[np.array([terms[r] for r in lanes]).T]
             step, order = steps.get(lanes[0]), _by_operands(columns) if len(lanes) > 1 else [0]
@@ -171,7 +171,10 @@ def has_levels(program: Program) -> bool:
 
 def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
     """Return the terms of every value that is computed by itself, and the kind of each operation."""
-    uses = Counter(chain(program.results, *[step.operands for step in program.steps]))
+    uses = Counter(program.results)
+    for step in reversed(program.steps):
+        if uses[step.result]:
+            uses.update(step.operands)
     terms: dict[int, Terms] = {}
     kinds: dict[int, int] = {}
     known: dict[Any, int] = {}
@@ -181,7 +184,7 @@ def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
         is_joined = uses[x] == 1 and kinds.get(x) == CHAIN and len(terms[x]) <= most
         return terms.pop(x) if is_joined else [(x, ONE)]
 
-    for op, operands, params, r in program.steps:
+    for op, operands, params, r in [step for step in program.steps if uses[step.result]]:
         name = op.name if not params and op.forward.__module__.startswith("autograd.") else ""
         kinds[r] = CHAIN
         if name == "add" or name == "subtract":
