@@ -397,8 +397,9 @@ def test_mistakes_are_refused_with_the_cure():
         autograd.compile(lambda x: (2.0 * x).sum(), optimizer=optimizer)(np.ones(1))
     with pytest.raises(RecordingError):
         autograd.compile(lambda x: (w * x).sum() if w.data > 0 else w, optimizer=optimizer)(np.ones(1))
-    with pytest.raises(TypeError, match="optimizer must be one of optim"):
-        autograd.compile(lambda x: x, optimizer="Adam")
+    for wrong in ("Adam", optim.LevenbergMarquardt([w])):  # which needs residuals
+        with pytest.raises(TypeError, match="optimizer must be one of optim"):
+            autograd.compile(lambda x: x, optimizer=wrong)
     with autograd.no_grad(), pytest.raises(RuntimeError, match="outside of no_grad"):
         autograd.compile(lambda x: (other * x).sum(), optimizer=optimizer)(np.ones(1))
 
