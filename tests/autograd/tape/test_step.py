@@ -674,6 +674,17 @@ def test_many_repeats_a_callback_that_raises_once(kind, monkeypatch):
     pair.check_states()
 
 
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_many_steps_of_the_machine_are_not_taken_while_anomalies_are_detected(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    w = Tensor([1.0], requires_grad=True)
+    step = autograd.compile(lambda x: autograd.log(w * x).sum(), optimizer=optim.SGD([w], lr=0.1))
+    x, rows = np.array([[1.0], [1.0], [-1.0]]), np.array([[0], [1], [2]])
+    step.many(x, rows[:2])
+    with autograd.detect_anomaly(), np.errstate(all="ignore"), pytest.raises(autograd.AnomalyError, match="log"):
+        step.many(x, rows)
+
+
 def test_many_checks_its_rows():
     pair, (x, y) = Pair(), data()
     for rows in (np.arange(3), np.zeros((2, 3))):
