@@ -137,7 +137,7 @@ def _train(add: Add) -> None:
     parts.  One line per column says how it was understood; --columns prints these lines and ends.
     """
     add("table", help="the table: CSV with , ; tab | or space between cells, also .gz; - reads standard input")
-    add("--target", help="the column to predict, by name or position; default: the last")
+    add("--target", help="the column to predict, by name or position, from 1; default: the last")
     add("--task", choices=("auto", "classification", "regression"), default="auto", help="the task")
     add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; repeatable")
     add("--kinds", type=kinds, default={}, metavar="JSON",
@@ -149,11 +149,10 @@ def _train(add: Add) -> None:
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
     _reading(add)
     add("--hidden", type=widths, default="64,64", metavar="N,N", help="widths of hidden layers; empty: a linear model")
-    several = "such as {}; the name help lists all"
-    function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
     add("--activation", type=one_of(ACTIVATIONS), default="relu", metavar="NAME",
-        help="activation function, " + function)  # fmt: skip
-    add("--optimizer", type=one_of(sorted(SOLVERS)), default="adam", metavar="NAME", help="update rule, " + rule)
+        help="activation function, such as relu, tanh or gelu; the name help lists all")  # fmt: skip
+    add("--optimizer", type=one_of(sorted(SOLVERS)), default="adam", metavar="NAME",
+        help="update rule, such as adam, sgd or lion; the name help lists all")  # fmt: skip
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
     add("--schedule", choices=SCHEDULES, help="schedule of the learning rate; default: cosine, or constant for "
         "optimizers without a schedule")  # fmt: skip

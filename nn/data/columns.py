@@ -142,11 +142,15 @@ class Column:
         features = [PARTS[part](filled) for part in self.parts] if self.kind == "date" else [filled]
         return np.array([*features, *([absent] if self.flag else [])], float).T
 
-    def remark(self, cells: Contents) -> str:
-        """Return which cells of new rows are missing or were not seen in training, "" if there are none."""
+    def unknown(self, cells: Contents) -> list[str]:
+        """Return the cells of new rows that are not of this kind, or are words that were not seen in training."""
         texts, read = texts_of(cells), self.reader()
         unknown = {cell for cell in set(texts) if cell and read(cell) is None}
-        strange = [cell for cell in texts if cell in unknown]
+        return [cell for cell in texts if cell in unknown]
+
+    def remark(self, cells: Contents) -> str:
+        """Return which cells of new rows are missing or were not seen in training, "" if there are none."""
+        texts, strange = texts_of(cells), self.unknown(cells)
         said = [self._missing(texts.count(""))] if "" in texts and "" not in self.levels else []
         if strange:
             examples = ", ".join(repr(cell[:40]) for cell in list(dict.fromkeys(strange))[:3])

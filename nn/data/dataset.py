@@ -15,8 +15,8 @@ def as_array(data: Operand, name: str = "data") -> Array:
         data = data.data
     array = regular_array(name, data)
     if array.dtype.kind not in "biufc":
-        hint = "encode text as class indices first, as nn.data.read_csv(..., classes=True) does"
-        raise TypeError(f"{name} must hold numbers, but its dtype is {array.dtype.name}; {hint}")
+        hint = "encode words as class indices: np.unique(words, return_inverse=True)[1], or read_csv(..., classes=True)"
+        raise TypeError(f"{name} must hold numbers, but its dtype is {array.dtype}; {hint}")
     return array
 
 

@@ -49,8 +49,9 @@ def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
     """
     x, W = as_operand(input), as_operand(weight)
     b = None if bias is None else as_operand(bias)
-    if W.ndim != 2 or x.shape[-1:] != W.shape[1:] or (b is not None and shape_of(b) != W.shape[:1]):
-        given = f"{x.shape}{'' if b is None else f' and a bias of shape {b.shape}'}"
+    wrong_bias = b is not None and shape_of(b) != W.shape[:1]
+    if W.ndim != 2 or x.shape[-1:] != W.shape[1:] or wrong_bias:
+        given = f"{x.shape}{f' and a bias of shape {shape_of(b)}' if wrong_bias else ''}"
         lengths = ", ".join(["...", *map(str, W.shape[1:])])
         raise ValueError(f"linear: weight {W.shape} (out, in) expected input of shape ({lengths}), got {given}")
     return x @ W.T if b is None else affine(x, W, b)

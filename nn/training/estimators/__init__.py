@@ -16,7 +16,6 @@ import numpy as np
 
 from autograd import no_grad
 from nn.data import DataLoader, RobustScaler, TensorDataset, train_test_split
-from nn.data.cells import frame_cells
 from nn.data.columns import Column, TableEncoder
 from nn.functional import softmax
 from nn.metrics import r2_score
@@ -293,7 +292,7 @@ class Estimator(Protocol):
         if not self._encoder.columns:
             return validation.checked_inputs(X, owner, self.n_features_in_, names)
         validation.same_names(X, names, owner)
-        return self._encoder.features(frame_cells(X))
+        return self._encoder.features(validation.known_cells(X, self._encoder, owner))
 
     def _outputs(self, X: ArrayLike) -> Array:
         """Return the outputs of the network."""

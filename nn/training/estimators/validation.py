@@ -8,7 +8,8 @@ import numpy as np
 
 from autograd.extend import regular_array
 from nn.data.cells import Cells, frame_cells
-from nn.data.columns import Column, infer_columns
+from nn.data.columns import Column, TableEncoder, infer_columns
+from nn.data.notation import MISSING
 from nn.typing import Array, ArrayLike
 
 CURES = {
@@ -35,8 +36,7 @@ def _numbers(data: ArrayLike, what: str) -> Array:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{what} must hold numbers: {error}{CURES.get(what, '')}") from None
+        raise type(error)(f"{what} must hold numbers: {error}{CURES.get(what, '')}") from None
 
 
 def _finite(array: Array, what: str) -> None:
@@ -107,6 +107,8 @@ def checked_labels(y: ArrayLike) -> Array:
         _finite(labels, "y")
         if (labels != np.rint(labels)).any():
             raise ValueError("Unknown label type: continuous. Use MLPRegressor for regression")
+    if labels.dtype.kind == "O" and any(str(label).lower() in MISSING for label in labels if type(label) is not str):
+        raise ValueError("Input y contains NaN or None; leave these rows out")
     return labels
 
 
@@ -198,6 +200,17 @@ def table_of(X: object, categorical_features: Any) -> Cells | None:
     table = frame_cells(X)
     plain = all(isinstance(cells, np.ndarray) and np.isfinite(cells).all() for cells in table.columns)
     return None if plain and auto else table
+
+
+def known_cells(X: object, encoder: TableEncoder, owner: str) -> Cells:
+    """Return the columns of a data frame to predict, after a warning of cells that are not of the kind in fit."""
+    if feature_names(X) is None:
+        raise TypeError(f"{owner} was fitted to a data frame of words, dates or missing values; got {type(X).__name__}")
+    table = frame_cells(X)
+    for column, cells in encoder.matched(table):
+        if column.kind != "words" and not isinstance(cells, np.ndarray) and column.unknown(cells):
+            warnings.warn(column.remark(cells), UserWarning, stacklevel=5)
+    return table
 
 
 def used_columns(table: Cells, categorical_features: Any) -> list[Column]:

@@ -266,9 +266,10 @@ def rate_too_large(e: Evidence) -> Finding:
         return None
     ratios = late if steady else jumps
     name = e.names[e.weights[int(np.argmax(ratios))]]
+    distance = f"by {ratios.max():.1%} of its norm (0.1% is usual)" if ratios.max() < 1e9 else "away from 0"
     return name, (
-        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios.max():.1%} of its norm (0.1% is "
-        f"usual), and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}{e.rate(0)}"
+        f"a step {'moves' if steady else 'at the start moved'} {name} {distance}, and the loss went "
+        f"from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}{e.rate(0)}"
     )
 
 

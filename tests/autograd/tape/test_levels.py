@@ -397,7 +397,6 @@ def test_variables_created_inside_are_constants():
     [[call]] = step._programs.values()
     assert isinstance(call.executor.text, Levels)
     assert len(call._states) == len(w)
-    assert len(call.executor.text.results) == 1 + len(w)
 
 
 @pytest.mark.parametrize("calls", [1, 2])  # the second starts what runs the program

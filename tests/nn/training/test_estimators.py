@@ -213,6 +213,7 @@ def test_fitted_model_can_be_pickled():
         (lambda: classifier().fit(X, None), ValueError, "target y is None"),
         (lambda: classifier().fit(X, ["a"] * 120), ValueError, "1 class"),
         (lambda: classifier().fit(X, NUMBERS), ValueError, "MLPRegressor"),
+        (lambda: classifier().fit(X, ["yes", None, float("nan")] * 40), ValueError, "y contains NaN or None"),
         (lambda: classifier().fit(X[:, 0], WORDS), ValueError, "Reshape your data"),
         (lambda: classifier().fit(X[:0], WORDS[:0]), ValueError, "0 sample"),
         (lambda: classifier().fit(X[:, :0], WORDS), ValueError, "0 feature"),
@@ -329,6 +330,23 @@ def test_data_frame_of_words_and_missing_values_is_encoded():
         model.predict(Frame(size=X["size"], colour=X["colour"]))
     with pytest.raises(ValueError, match=r"no column.*contains information"):
         nn.MLPRegressor().fit(Frame(a=np.full(400, np.nan)), y)
+
+
+def test_words_in_a_column_of_numbers_warn_in_predict():
+    X, y = mixed_frame(60)
+    model = nn.MLPRegressor((4,), max_iter=1, random_state=0).fit(X, y)
+    size = ["large", *X["size"][1:]]
+    with pytest.warns(UserWarning, match="column 'size'.*1 unknown value replaced by the median: 'large'"):
+        predicted = model.predict(Frame(X, size=np.array(size, dtype=object)))
+    X["size"][0] = np.nan
+    np.testing.assert_array_equal(predicted, model.predict(X))
+
+
+def test_array_for_a_model_of_words_raises():
+    X, y = mixed_frame(60)
+    model = nn.MLPRegressor((4,), max_iter=1, random_state=0).fit(X, y)
+    with pytest.warns(UserWarning, match="feature names"), pytest.raises(TypeError, match="data frame of words"):
+        model.predict(np.zeros((2, 3)))
 
 
 def test_rows_of_weight_zero_do_not_change_the_encoding_of_a_data_frame():

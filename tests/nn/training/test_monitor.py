@@ -117,6 +117,13 @@ def test_rate_too_large_is_detected_without_divergence():
     assert "learning rate too large" in jumping
 
 
+def test_rate_too_large_for_a_weight_that_starts_at_zero():
+    model = nn.MLP(6, [1], rng=0)
+    model[0].weight.data = model[0].weight.data * 0.0
+    report = train(model, steps=20, optimizer=optim.Adam(model.parameters(), lr=1e6), every=1).report()
+    assert "moved 0.weight away from 0, and the loss went from" in str(report)
+
+
 def test_rate_too_small_is_detected():
     report = train(deep("relu", 2), steps=50, lr=1e-6).report()
     assert "learning rate too small" in report
