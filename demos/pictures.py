@@ -63,7 +63,7 @@ def film(path: Path) -> None:
     frames = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 820, "height": 660}, reduced_motion="reduce")
+        page = browser.new_page(viewport={"width": 820, "height": 735}, reduced_motion="reduce")
         page.set_content(play(first_example()).html)
         for _ in range(int(page.inner_text("#count").split("/")[1]) + 1):
             frames.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))

@@ -7,8 +7,8 @@ neuron, ``total + g * w`` in the chain rule.  Partial sums and products with a s
 
 which is rounded after every product and every sum, as the separate operations are.  A single sum is a chain with
 factors 1.  A *level* contains the operations that depend on earlier levels only (Hu 1961, "Parallel sequencing and
-assembly line problems"), a *segment* the operations of one kind in a level: a few calls of NumPy or of the native
-machine, on vectors with an element for each example of a batch.
+assembly line problems"), a *segment* the operations of one kind in a level: a few calls of NumPy, or one loop of the
+native machine.
 """
 
 import re

@@ -242,22 +242,20 @@ class Layout:
     """
 
     def __init__(self, lowered: Lowered) -> None:
-        sizes = [-(-size // CACHE_LINE) * CACHE_LINE for size in lowered.code.sizes]
+        sizes, spans = lowered.code.sizes, dict[int, tuple[int, int]]()  # the times of the first and the last use
+        for time, item in enumerate(lowered.order):
+            for buffer in item.buffers():
+                spans[buffer] = spans.get(buffer, (time, time))[0], time
+        spans |= dict.fromkeys(lowered.fixed, (-1, len(lowered.order)))
         self.size: int = 0
         self.offsets: dict[int, int] = {}
-        for buffer in lowered.fixed:
-            self.offsets[buffer], self.size = self.size, self.size + sizes[buffer]
-        spans: dict[int, tuple[int, int]] = {}  # of the others, the times of the first and the last use
-        for time, item in enumerate(lowered.order):
-            for buffer in {*item.buffers()} - lowered.fixed:
-                spans[buffer] = spans.get(buffer, (time, time))[0], time
-        alive = [(0, self.size, len(lowered.order))]  # offset, end and last use, in the order of the offsets
+        alive: list[tuple[int, int, int]] = []  # offset, end and last use, in the order of the offsets
         for buffer, (first, last) in sorted(spans.items(), key=lambda pair: (pair[1][0], pair[0])):
             alive = [part for part in alive if part[2] >= first]
-            offset = 0
+            offset, size = 0, -(-sizes[buffer] // CACHE_LINE) * CACHE_LINE
             for begin, end, _ in alive:
-                if offset + sizes[buffer] <= begin:
+                if offset + size <= begin:
                     break
                 offset = max(offset, end)
-            insort(alive, (offset, offset + sizes[buffer], last))
-            self.offsets[buffer], self.size = offset, max(self.size, offset + sizes[buffer])
+            insort(alive, (offset, offset + size, last))
+            self.offsets[buffer], self.size = offset, max(self.size, offset + size)
