@@ -33,7 +33,7 @@ def _extreme(b: ir.IRBuilder, operator: str, x: Any, y: Any) -> Any:
 
 
 # What appends an operation on vectors, given a builder, the type of the result and the operands.  The maximum of two
-# zeros with different signs is the first here, and either in NumPy.
+# zeros with different signs is the second, as in NumPy on x86.
 FORMS: dict[str, Callable[..., Any]] = {
     "add": lambda b, to, x, y: b.fadd(x, y),
     "subtract": lambda b, to, x, y: b.fsub(x, y),
@@ -43,8 +43,8 @@ FORMS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda b, to, x: _called(b, "sqrt", x),
     "absolute": lambda b, to, x: _called(b, "fabs", x),
     "negative": lambda b, to, x: b.fneg(x),
-    "maximum": lambda b, to, x, y: _extreme(b, ">=", x, y),
-    "minimum": lambda b, to, x, y: _extreme(b, "<=", x, y),
+    "maximum": lambda b, to, x, y: _extreme(b, ">", x, y),
+    "minimum": lambda b, to, x, y: _extreme(b, "<", x, y),
     "greater": lambda b, to, x, y: b.fcmp_ordered(">", x, y),
     "less": lambda b, to, x, y: b.fcmp_ordered("<", x, y),
     "select": lambda b, to, mask, x, y: b.select(mask, x, y),

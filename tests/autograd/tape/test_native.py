@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,18 @@ def test_arithmetic_gives_the_bits_of_numpy(name):
                 assert not machine.calls
                 expected = np.asarray(ufunc(*data))
             assert np.asarray(machine.run(*data)[0]).tobytes() == expected.tobytes()
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="NumPy chooses another zero elsewhere")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fused_extremes_of_zeros_have_the_bits_of_numpy(dtype):
+    x, y = np.array([[0.0, -0.0, 0.0, -0.0, np.nan, 1.0], [-0.0, 0.0, 0.0, -0.0, 0.0, np.nan]], dtype)
+    for extreme in (ag.maximum, ag.minimum):
+        for second in (y, dtype(0.0), dtype(-0.0)):  # the last two are arrays of one element
+            program = program_of(lambda x, y, f=extreme: f(x * dtype(1.0), y) * dtype(1.0), Tensor(x), Tensor(second))
+            found, expected = Machine(program).run(x, np.asarray(second))[0], program.found[0]
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
