@@ -267,7 +267,7 @@ class Options:
         names = [name for name in group if name not in ("params", "param_names") and name not in without]
         self.read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
         self.recorded: dict[str, Any] = {name: _as_node(group[name], name) for name in names}
-        self.nodes: list[Node] = [x for x in _parts(self.recorded.values()) if isinstance(x, Node)]
+        self.nodes: list[Node] = [x for x in _parts(self.recorded.values()) if isinstance(x, Value)]
         self._fixed: list[Any] = []
         self.is_valid()
 

@@ -203,6 +203,14 @@ def test_step_sees_an_integer_option_that_changes():
     pair.check(3, x, y)
 
 
+def test_step_reads_a_rate_that_is_an_array_without_axes():
+    (x, y), pair = data(), Pair("SGD", lr=0.1)
+    for rate in (0.1, np.array(0.3), np.array(0.2)):
+        for optimizer in pair.optimizers:
+            optimizer.param_groups[0]["lr"] = rate
+        pair.check(2, x, y)
+
+
 def test_program_stays_invalid_for_other_options_if_recording_them_fails():
     pair, (x, y) = Pair("SGD", lr=0.1, momentum=0.9), data()
     compute = pair.compiled_loss
