@@ -8,7 +8,6 @@ machine then calls the operation itself.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from autograd.typing import Array, DType, Shape
 from .fusing import form
 from .instructions import Instruction, Loop, Operand, kernel, loop_of, merged
 
-SHORT = 128  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
 # Initial values of floats; NumPy returns 0.0 for the sum of -0.0.
 NEUTRAL: dict[np.ufunc, float] = {np.add: float(np.add.reduce([-0.0])), np.multiply: 1.0}
 
@@ -67,45 +65,32 @@ class Code:
             x = Operand(buffer, offset + x.offset, x.strides)
         return x
 
-    def loop(
-        self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape, inner: int = 1, elementwise: bool = True
-    ) -> None:
+    def loop(self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape, elementwise: bool = True) -> None:
         """Append the calls of a function of arrays that are broadcast to a shape, of which the last is written.
 
-        The function itself loops over the last `inner` dimensions, and the interpreter over two more.
+        The function itself loops over the last dimension, and the interpreter over two more.
         """
         if 0 in shape:
             return
         dims, columns = merged(shape, [np.broadcast_to(x.memory, shape).strides for x in arrays])
-        if elementwise and inner == 1 and len(dims) == 2 and dims[1] < SHORT:
-            whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
-            if whole[-1]:
-                arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
-                dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
-        lead = 2 + inner - len(dims)
+        lead = 3 - len(dims)
         if lead < 0:
             raise TypeError(f"strides along {dims}")
-        dims, columns = (1,) * lead + dims, [(0,) * lead + c for c in columns]
+        outer, rows, length = (1,) * lead + dims
+        columns = [(0,) * lead + c for c in columns]
         operands = tuple([x.operand(c[0], c[1]) for x, c in zip(arrays, columns, strict=True)])
-        steps = tuple([c[k] for k in range(inner + 1, 1, -1) for c in columns])
-        flat = elementwise and math.prod(dims[:-1]) == 1
-        flat = flat and all(step in (0, x.itemsize) for step, x in zip(steps, arrays, strict=False))
-        self.instructions.append(Instruction(loop, operands, dims[:1:-1], steps, (dims[0], dims[1]), flat))
+        steps = tuple([c[2] for c in columns])
+        self.instructions.append(Instruction(loop, operands, (length,), steps, (outer, rows), elementwise))
 
     def call(self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape) -> None:
         """Append one call of a function that is not elementwise."""
         operands = tuple([x.operand() for x in arrays])
         self.instructions.append(Instruction(loop, operands, dims, (0,) * len(arrays), (1, 1), False))
 
-    def spread(self, x: ShapedArray, shape: Shape) -> ShapedArray:
-        """Return a contiguous copy of an array that is broadcast to a shape."""
-        out = self.new(shape, x.dtype)
-        self.copy(x, out)
-        return out
-
     def copy(self, x: ShapedArray, out: ShapedArray) -> None:
         """Copy `x`, which is broadcast, into an array of the same dtype."""
-        self.loop(kernel(f"copy{x.itemsize}"), [x, out], out.shape, inner=2)
+        kind = {1: "b", 4: "f", 8: "d"}.get(x.itemsize, x.dtype.char)
+        self.loop(form("copy", f"{kind}->{kind}"), [x, out], out.shape)
 
 
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -178,7 +163,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         if wanted.char == "?":
             return np.not_equal(self, 0)  # type: ignore[return-value]
         out = self.code.new(self.shape, wanted)
-        self.code.loop(form(self.dtype.char, f"{self.dtype.char}->{wanted.char}"), [self.contiguous(), out], self.shape)
+        self.code.loop(form(self.dtype.char, f"{self.dtype.char}->{wanted.char}"), [self, out], self.shape)
         return out
 
     def contiguous(self) -> ShapedArray:
@@ -394,7 +379,6 @@ def where(code: Code, mask: Any, x: Any, y: Any) -> ShapedArray:
     mask = mask if kind_of(mask) == np.dtype(bool) else np.not_equal(mask, 0)
     arrays = [converted(code, mask, np.dtype(bool)), converted(code, x, dtype), converted(code, y, dtype)]
     out = code.new(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
-    arrays = [(a if a.shape == out.shape else code.spread(a, out.shape)).contiguous() for a in arrays]
     kind = {4: "f", 8: "d"}.get(dtype.itemsize, dtype.char)  # integers are not changed either
     code.loop(form("select", f"?{kind}{kind}->{kind}"), [*arrays, out], out.shape)
     return out

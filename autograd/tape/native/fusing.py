@@ -5,20 +5,26 @@ compiles a loop for all of them in some milliseconds, once per sequence of opera
 of NumPy, because IEEE 754 prescribes the result of every operation that is used here.
 """
 
+import contextlib
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from autograd.typing import Shape
+
 from .instructions import Instruction, Loop, Operand
 
 WIDTH = 16  # elements that are computed together: float32 in the widest registers
+SHORT = 128  # elements of a row, from which a call of NumPy for each row is as fast
 LEAST_WORK = 4096  # operations times elements, from which compiling several operations pays off
 WORD, INDEX = ir.IntType(64), ir.IntType(32)
-TYPES = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8)}  # in memory
+TYPES = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8), "b": ir.IntType(8)}  # in memory
+SIZES = {"f": 4, "d": 8, "?": 1, "b": 1}
 
 
 def _called(b: ir.IRBuilder, name: str, x: Any) -> Any:
@@ -47,6 +53,7 @@ FORMS: dict[str, Callable[..., Any]] = {
     "minimum": lambda b, to, x, y: _extreme(b, "<", x, y),
     "greater": lambda b, to, x, y: b.fcmp_ordered(">", x, y),
     "less": lambda b, to, x, y: b.fcmp_ordered("<", x, y),
+    "copy": lambda b, to, x: x,
     "select": lambda b, to, mask, x, y: b.select(mask, x, y),
     "?": lambda b, to, x: b.uitofp(x, to),
     "d": lambda b, to, x: b.fptrunc(x, to),
@@ -55,8 +62,8 @@ FORMS: dict[str, Callable[..., Any]] = {
 
 
 def form(name: str, signature: str) -> Loop:
-    """Return a loop that NumPy does not have: a selection, or a conversion from the dtype that is its name."""
-    if not {*signature} <= {*TYPES, "-", ">"}:
+    """Return a loop that NumPy does not have: a copy, a selection, or a conversion from the dtype that is its name."""
+    if name not in FORMS or not {*signature} <= {*TYPES, "-", ">"} or (name != "copy" and signature[-1] not in "fd"):
         raise TypeError(f"no {name} {signature}")
     return Loop(0, 0, name, signature)
 
@@ -68,12 +75,12 @@ def is_arithmetic(item: Instruction) -> bool:
 
 
 class Run:
-    """Elementwise arithmetic of one length, in order."""
+    """Elementwise arithmetic of one shape, in order."""
 
-    def __init__(self, length: int) -> None:
-        self.length: int = length
+    def __init__(self, shape: tuple[Shape, Shape]) -> None:
+        self.shape: tuple[Shape, Shape] = shape
         self.instructions: list[Instruction] = []
-        self._used: dict[int, set[tuple[int, int]]] = {}  # of each buffer the offsets and steps
+        self._used: dict[int, set[tuple[Operand, int]]] = {}  # of each buffer the places and steps
         self._written: set[int] = set()
 
     def append(self, item: Instruction) -> None:
@@ -81,33 +88,35 @@ class Run:
         self.instructions.append(item)
         self._written.add(item.operands[-1].buffer)
         for x, step in zip(item.operands, item.steps, strict=False):
-            self._used.setdefault(x.buffer, set()).add((x.offset, step))
+            self._used.setdefault(x.buffer, set()).add((x, step))
 
-    def concerns(self, item: Any, length: int) -> bool:
-        """Return whether an instruction must be computed after this run; `length` is that of arithmetic."""
-        if not length:
+    def concerns(self, item: Any, shape: Any) -> bool:
+        """Return whether an instruction must be computed after this run; `shape` is that of arithmetic, or None."""
+        if shape is None:
             return not self._used.keys().isdisjoint(item.buffers())
         into = item.operands[-1].buffer
         for x, step in zip(item.operands, item.steps, strict=False):
             is_changed = x.buffer in self._used and (x.buffer == into or x.buffer in self._written)
-            if is_changed and (length != self.length or self._used[x.buffer] != {(x.offset, step)}):
+            if is_changed and (shape != self.shape or self._used[x.buffer] != {(x, step)}):
                 return True
         return False
 
     def computed(self, uses: dict[int, int]) -> Iterator[Instruction]:
         """Yield instructions that compute the run; `uses` are how often all instructions use each buffer."""
-        items = self.instructions
-        if len(items) > 1 and len(items) * self.length >= LEAST_WORK:
+        items, (counts, (length,)) = self.instructions, self.shape
+        size = math.prod(counts) * length
+        if len(items) > 1 and len(items) * size >= LEAST_WORK:
             yield fused(items, uses)
             return
         for item in items:
             # NumPy has no vector instructions for the maximum of an array and a scalar.
-            is_slow = item.loop.name in ("maximum", "minimum") and 0 in item.steps and self.length > 1
+            is_slow = item.loop.name in ("maximum", "minimum") and 0 in item.steps and length > 1
+            is_slow = is_slow or length < min(SHORT, size)
             yield fused([item], uses) if is_slow or not item.loop.function else item
 
 
 def fused(items: Sequence[Instruction], uses: dict[int, int]) -> Instruction:
-    """Return one instruction that computes arithmetic of one length, and writes what other instructions use."""
+    """Return one instruction that computes arithmetic of one shape, and writes what other instructions use."""
     recipe: list[tuple[Any, ...]] = []
     values: dict[tuple[Operand, int], int] = {}
     left, operands = dict(uses), list[tuple[Operand, int]]()
@@ -116,7 +125,7 @@ def fused(items: Sequence[Instruction], uses: dict[int, int]) -> Instruction:
         for x, kind in zip(given, item.loop.signature, strict=False):
             if x not in values:
                 values[x] = len(recipe)
-                recipe.append(("load", kind, x[1] != 0))
+                recipe.append(("load", kind, x[1]))
                 operands.append(x)
         recipe.append((item.loop.name, item.loop.signature[-1], *[values[x] for x in given]))
         values[into] = len(recipe) - 1
@@ -124,10 +133,12 @@ def fused(items: Sequence[Instruction], uses: dict[int, int]) -> Instruction:
             left[place.buffer] -= 1
     for x, value in values.items():
         if recipe[value][0] != "load" and left[x[0].buffer]:
-            recipe.append(("store", recipe[value][1], value))
+            recipe.append(("store", recipe[value][1], x[1], value))
             operands.append(x)
-    loop, (places, steps) = Loop(compiled(tuple(recipe)), 0, "fused", ""), zip(*operands, strict=True)
-    return Instruction(loop, places, items[0].dims, steps, (1, 1), True)
+    (outer, rows), (length,) = items[0].counts, items[0].dims
+    places = tuple([x._replace(strides=(0, x.strides[0])) for x, _ in operands])
+    steps = tuple([x.strides[1] for x, _ in operands])
+    return Instruction(Loop(compiled(tuple(recipe)), 0, "fused"), places, (length, rows), steps, (1, outer), True)
 
 
 @functools.cache
@@ -147,35 +158,46 @@ _numbers = itertools.count()
 def compiled(recipe: tuple[tuple[Any, ...], ...]) -> int:
     """Return the address of a function like NumPy's inner loops, ``f(addresses, dims, steps, data)``, for a recipe.
 
-    Its steps load an element or a scalar, ``("load", dtype, whether it is an element)``, compute a form of the results
-    of other steps, ``(name, dtype, *numbers)``, or store one, ``("store", dtype, number)``.  Addresses are in the order
-    of the loads and stores.
+    It also loops over rows, ``dims[1]``, whose distances are `steps`.  The steps of the recipe load elements at some
+    distance, ``("load", dtype, bytes)``, compute a form of the results of other steps, ``(name, dtype, *numbers)``, or
+    store one, ``("store", dtype, bytes, number)``.  Addresses are in the order of the loads and stores.
     """
     module, kind = ir.Module(), ir.FunctionType(ir.VoidType(), [WORD] * 4)
     function = ir.Function(module, kind, f"fused{next(_numbers)}")
     b = ir.IRBuilder(function.append_basic_block())
-    args, dims = [b.inttoptr(x, WORD.as_pointer()) for x in function.args[:2]]
-    count, places = b.load(dims), [b.load(b.gep(args, [WORD(k)])) for k in range(len(recipe))]
-    start: Any = WORD(0)
-    for width in (WIDTH, 1):  # whole vectors, then the other elements
-        before, head, body, end = b.block, *[b.append_basic_block() for _ in range(3)]
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(WORD)
-        after = b.add(i, WORD(width))
-        b.cbranch(b.icmp_signed("<=", after, count), body, end)
-        b.position_at_end(body)
-        _append(b, recipe, places, i, width)
-        i.add_incoming(start, before)
-        i.add_incoming(after, body)
-        b.branch(head)
-        b.position_at_end(end)
-        start = i
+    args, dims, steps = [b.inttoptr(x, WORD.as_pointer()) for x in function.args[:3]]
+    moved = [step for step in recipe if step[0] in ("load", "store")]
+    firsts, distances = [[b.load(b.gep(x, [WORD(k)])) for k in range(len(moved))] for x in (args, steps)]
+    length, rows = b.load(dims), b.load(b.gep(dims, [WORD(1)]))
+    is_consecutive = all(step in (0, SIZES[kind]) for _, kind, step, *_ in moved)
+    with _loop(b, WORD(0), rows, 1) as row:
+        places = [b.add(x, b.mul(row, distance)) for x, distance in zip(firsts, distances, strict=True)]
+        start = WORD(0)
+        for width in (WIDTH, 1) if is_consecutive else (1,):  # whole vectors, then the other elements
+            with _loop(b, start, length, width) as start:
+                _append(b, recipe, places, start, width)
     b.ret_void()
     engine = _engine()
     engine.add_module(llvm.parse_assembly(str(module)))
     engine.finalize_object()
     return engine.get_function_address(function.name)  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def _loop(b: ir.IRBuilder, start: Any, stop: Any, step: int) -> Iterator[Any]:
+    """Append a loop over whole steps; yield its counter, which is where it ended after it."""
+    before, head, body, end = b.block, *[b.append_basic_block() for _ in range(3)]
+    b.branch(head)
+    b.position_at_end(head)
+    i = b.phi(WORD)
+    after = b.add(i, WORD(step))
+    b.cbranch(b.icmp_signed("<=", after, stop), body, end)
+    b.position_at_end(body)
+    yield i
+    i.add_incoming(start, before)
+    i.add_incoming(after, b.block)
+    b.branch(head)
+    b.position_at_end(end)
 
 
 def _append(b: ir.IRBuilder, recipe: Sequence[tuple[Any, ...]], places: Sequence[Any], i: Any, width: int) -> None:
@@ -187,15 +209,17 @@ def _append(b: ir.IRBuilder, recipe: Sequence[tuple[Any, ...]], places: Sequence
         if name not in ("load", "store"):
             values.append(FORMS[name](b, vector, *[values[x] for x in operands]))
             continue
-        first = b.inttoptr(next(addresses), vector.element.as_pointer())
-        here = b.bitcast(b.gep(first, [i]), vector.as_pointer())
+        step, *stored = operands
+        place = b.add(next(addresses), b.mul(i, WORD(step)))
+        here = b.inttoptr(place, vector.as_pointer())
         if name == "store":
-            x = values[operands[0]]
+            x = values[stored[0]]
             b.store(b.zext(x, vector) if kind == "?" else x, here, align=1)
             continue
-        if operands[0]:
+        if step:
             x = b.load(here, align=1)
         else:
-            x = b.insert_element(ir.Constant(vector, ir.Undefined), b.load(first), INDEX(0))
+            first = b.load(b.inttoptr(place, vector.element.as_pointer()))
+            x = b.insert_element(ir.Constant(vector, ir.Undefined), first, INDEX(0))
             x = b.shuffle_vector(x, x, ir.Constant(ir.VectorType(INDEX, width), [0] * width))
         values.append(b.icmp_unsigned("!=", x, ir.Constant(vector, None)) if kind == "?" else x)

@@ -17,7 +17,7 @@ from autograd.typing import Shape
 
 HEADER = 7  # words of an instruction before its operands
 # The functions of `kernels` by their numbers; of the last two, a call may fail.
-KERNELS = ("", "copy1", "copy4", "copy8", "gather", "put", "scatter f", "scatter d", "chain", "locate", "holds")
+KERNELS = ("", "gather", "put", "scatter f", "scatter d", "chain", "locate", "holds")
 MAY_FAIL = KERNELS[-2:]
 
 
@@ -85,7 +85,7 @@ class Operand(NamedTuple):
 class Instruction(NamedTuple):
     """A call of a function, repeated for `counts`; the last operand is written.
 
-    If it is `elementwise`, each operand is contiguous or one element.
+    If it is `elementwise`, the order of the elements does not matter.
     """
 
     loop: Loop

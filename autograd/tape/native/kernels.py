@@ -24,7 +24,7 @@ from numba.extending import intrinsic
 
 WORD: Any = ir.IntType(64)
 HEADER, OPERAND = 56, 32  # bytes of a row before its operands, and of an operand
-KERNELS, GATHER, PUT = 64, 4, 5
+KERNELS, GATHER, PUT = 64, 1, 2
 
 
 @intrinsic
@@ -66,27 +66,6 @@ def load(address):
 def store(address, value):
     """Write a 64-bit integer to an address."""
     array(address, 1, np.int64)[0] = value
-
-
-@numba.njit
-def copy(args, dims, steps, dtype):
-    """Copy rows of elements with as many bytes as `dtype`."""
-    m, n, x, out = load(dims), load(dims + 8), load(args), load(args + 8)
-    sx, so, row_x, row_out = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
-    size = array(out, 1, dtype).itemsize
-    for _ in range(n):
-        if so == size and (sx == size or not sx):
-            given, into = array(x, m if sx else 1, dtype), array(out, m, dtype)
-            if sx:
-                for j in range(m):
-                    into[j] = given[j]
-            else:
-                into[:] = given[0]
-        else:
-            for j in range(m):
-                array(out + j * so, 1, dtype)[0] = array(x + j * sx, 1, dtype)[0]
-        x += row_x
-        out += row_out
 
 
 @numba.njit
@@ -146,21 +125,15 @@ def chains(args, dims, out):
 def kernel(function, args, dims, steps, data):
     """Compute one of the functions in `instructions.KERNELS`; return False if its operands need the engine."""
     n = load(dims)
-    if function == 1:
-        copy(args, dims, steps, np.int8)
-    elif function == 2:
-        copy(args, dims, steps, np.int32)
-    elif function == 3:
-        copy(args, dims, steps, np.int64)
-    elif function <= PUT:
+    if function <= PUT:
         move(args, n, data, np.int32, function)
-    elif function == 6:
+    elif function == 3:
         move(args, n, data, np.float32, function)
-    elif function == 7:
+    elif function == 4:
         move(args, n, data, np.float64, function)
-    elif function == 8:
+    elif function == 5:
         chains(args, dims, data)
-    elif function == 9:
+    elif function == 6:
         return locate(args, n, steps, data)
     else:
         return array(load(args), 1, np.bool_)[0]

@@ -206,19 +206,19 @@ class Lowered:
 
 
 def _fused(instructions: Sequence[Instruction | Call], fixed: Set[int]) -> Iterator[Instruction | Call]:
-    """Fuse elementwise arithmetic of one length; each run is as late as the instructions around it allow.
+    """Fuse elementwise arithmetic of one shape; each run is as late as the instructions around it allow.
 
     What may fail stays where it is, before the instructions that write into inputs.
     """
-    runs: dict[int, Run] = {}
+    runs: dict[Any, Run] = {}
     uses = Counter(chain(fixed, *[item.buffers() for item in instructions]))
     item: Any
     for item in instructions:
-        length = item.dims[0] if isinstance(item, Instruction) and is_arithmetic(item) else 0
-        for run in [run for run in runs.values() if run.concerns(item, length)]:
-            yield from runs.pop(run.length).computed(uses)
-        if length:
-            runs.setdefault(length, Run(length)).append(item)
+        shape = (item.counts, item.dims) if isinstance(item, Instruction) and is_arithmetic(item) else None
+        for run in [run for run in runs.values() if run.concerns(item, shape)]:
+            yield from runs.pop(run.shape).computed(uses)
+        if shape is not None:
+            runs.setdefault(shape, Run(shape)).append(item)
         else:
             yield item
     for run in runs.values():

@@ -354,7 +354,8 @@ def test_runs_of_different_lengths_are_computed_in_an_order_that_gives_the_resul
     machine.execute()
     for found, x in zip((machine.results()[0], a, b), expected, strict=True):
         np.testing.assert_array_equal(found, x)
-    assert [item.dims for item in machine.lowered.order if item.loop.name == "fused"] == [(3000,), (2000,)]
+    lengths = [item.dims[0] for item in machine.lowered.order if item.loop.name == "fused"]
+    assert [n for n in lengths if n > 1] == [3000, 2000]
 
 
 def test_a_failing_run_of_many_indices_changes_no_input():
