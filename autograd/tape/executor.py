@@ -31,7 +31,7 @@ MOST_STRAIGHT = 60_000  # operations; Python takes 15 us to compile the line of 
 # Seconds in NumPy programs after which machine code pays off: to build the instructions of a program, to import numba
 # and the interpreter, to compile the interpreter in another process.  Waiting as long as the preparation takes costs at
 # most twice the best choice in hindsight (the ski rental problem: Karlin et al. 1988, "Competitive snoopy caching").
-WORTH_BUILDING, WORTH_LOADING, WORTH_COMPILING = 0.02, 0.5, 5.0
+WORTH_BUILDING, WORTH_LOADING, WORTH_COMPILING = 0.05, 0.5, 5.0
 
 
 def has_numba() -> bool:
