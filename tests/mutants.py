@@ -2,7 +2,7 @@
 
     python tests/mutants.py                                        # the core
     python tests/mutants.py autograd/operations/elementwise.py     # every derivative rule of a module
-    python tests/mutants.py autograd/rules.py --line 61            # one line, with the output of the tests
+    python tests/mutants.py autograd/rules.py --line 70            # one line, with the output of the tests
 
 Each mutant is one small change of the syntax tree: a sign, an operator, an operand left out, a condition negated or
 fixed, arguments exchanged, a statement removed.  It replaces the module in a separate process, which runs the tests

@@ -123,8 +123,7 @@ def train_parser() -> argparse.ArgumentParser:
 
 def _reading(add: Add) -> None:
     add("--delimiter", help="the character between cells; default: detected")
-    add("--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns; default: "
-        "detected")  # fmt: skip
+    add("--header", action=argparse.BooleanOptionalAction, help="the first line names the columns; default: detected")
     add("--encoding", help="the text encoding; default: UTF-8, UTF-16 or Windows-1252, detected")
 
 
@@ -159,8 +158,7 @@ def _train(add: Add) -> None:
     add("--epochs", type=integer(1), help="passes over the training rows; default: about 600 steps, at least 10")
     add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
     add("--l2", type=real(include_low=True), help="L2 penalty; default: 3 divided by the rows, at most 0.015")
-    add("--dropout", type=real(high=1, include_low=True), help="probability of dropout in hidden layers; default: "
-        "0.1 from 100 rows on")  # fmt: skip
+    add("--dropout", type=real(high=1, include_low=True), help="dropout of hidden units; default: 0.1 from 100 rows on")
     add("--label-smoothing", type=real(high=1, include_low=True), default=0.05, help="part of each class label that "
         "is spread over all classes")  # fmt: skip
     add("--ema", type=real(high=1), metavar="DECAY", help="use exponential moving averages of the parameters")
@@ -168,8 +166,7 @@ def _train(add: Add) -> None:
     add("--sample-weight", metavar="COLUMN", help="a column of weights of the rows, which is not a feature")
     add("--folds", type=integer(1), default=1, metavar="K", help="cross-validation: train K networks, each validated "
         "on another part of the rows, and use their mean")  # fmt: skip
-    add("--refit", action="store_true", help="train again on training and validation rows, for the best number of "
-        "epochs")  # fmt: skip
+    add("--refit", action="store_true", help="train again with the validation rows, for the best number of epochs")
     _limits(add)
 
 

@@ -296,6 +296,8 @@ class Module:
 
     def to(self, dtype: DType) -> Self:
         """Convert every floating-point parameter and buffer to `dtype`; return the module."""
+        if str(dtype).split(":")[0] in ("cpu", "cuda", "mps"):
+            raise TypeError(f"Module.to takes a dtype, not {dtype!r}: the only device is the CPU; leave the call out")
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
             raise TypeError(f"the dtype of a module must be floating-point, such as float32 or float64, got {wanted}")

@@ -120,6 +120,8 @@ def test_to_converts_parameters_gradients_and_float_buffers():
     assert {p.dtype for p in model.double().parameters()} == {np.dtype(np.float64)}
     with pytest.raises(TypeError, match="float32 or float64"):
         model.to(int)
+    with pytest.raises(TypeError, match="only device is the CPU"):
+        model.to("cuda:0")
 
 
 def test_deepcopy_of_a_module_is_independent():
