@@ -66,7 +66,11 @@ def _norm_of_powers(x: Operand, ord: float, axis: Axis, keepdims: bool) -> Opera
     size = absolute(x)
     if math.isinf(ord):
         return (max if ord > 0 else min)(size, axis, keepdims)
-    return sum(size**ord, axis, keepdims) ** (1.0 / ord)
+    if ord > 0:
+        return sum(size**ord, axis, keepdims) ** (1.0 / ord)
+    zeros = equal(x, 0)  # with one of them, norm and gradient are 0
+    y = sum(where(zeros, 1.0, size) ** ord, axis, keepdims) ** (1.0 / ord)
+    return where(sum(1.0 * zeros, axis, keepdims), 0.0 * y, y)
 
 
 @primitive(_norm_pullback, composition=_norm_of_powers)
