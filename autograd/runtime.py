@@ -29,14 +29,24 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 @contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C was pressed, which raises no exception inside the block."""
+def deferred_interrupt(second: bool = False) -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether Ctrl-C was pressed.
+
+    Inside the block it raises no exception, or with `second` the second one raises KeyboardInterrupt.  In other threads
+    than the main one, and if another handler is installed, the block has no effect.
+    """
     pressed: list[int] = []
+
+    def press(number: int, frame: object) -> None:
+        if second and pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield lambda: False
         return
-    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    signal.signal(signal.SIGINT, press)
     try:
         yield lambda: bool(pressed)
     finally:

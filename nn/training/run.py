@@ -2,11 +2,9 @@
 
 import contextlib
 import math
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd import GradientWarning
+from autograd.runtime import deferred_interrupt
 from nn import checkpoint
 from nn.data import DataLoader, TensorDataset
 from nn.metrics import Metric, named
@@ -98,7 +97,7 @@ class Run:
         self.totals: Totals = Totals(trained, self.loss, stepper.comm)
         self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
         self.history: History = History(metrics=self.validated)
-        self.pressed: bool = False  # Ctrl-C
+        self.pressed: Callable[[], bool] = lambda: False  # Ctrl-C
         self.warned: bool = False  # of diverging parameters
 
     def notify(self, hook: str) -> None:
@@ -124,9 +123,14 @@ class Run:
         with contextlib.closing(Progress(self.epochs, "none" if self.rank else progress, self.done)) as display:
             try:
                 quiet = np.errstate(over="ignore", invalid="ignore")  # a loss of nan or inf is reported once
-                with preserved_modes(self.model), quiet, self._deferred_interrupt():
+                with preserved_modes(self.model), quiet, deferred_interrupt(second=True) as self.pressed:
                     self.notify("on_train_begin")
-                    self._epochs(save_to, display)
+                    try:
+                        self._epochs(save_to, display)
+                    except KeyboardInterrupt:  # raised by a callback, or by another handler of Ctrl-C
+                        if self.pressed() or self.stepper.several:
+                            raise
+                        self.stop("interrupted")
                 if self.history.interrupted:
                     saved = ""
                     if save_to is not None:
@@ -139,28 +143,6 @@ class Run:
         if self.history.stopped.startswith("the loss is") and not self.rank:
             warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=3)
         return self.history
-
-    @contextlib.contextmanager
-    def _deferred_interrupt(self) -> Iterator[None]:
-        """Let Ctrl-C stop the training after the current step; the second one raises KeyboardInterrupt."""
-        is_main = threading.current_thread() is threading.main_thread()  # Python allows no handlers in others
-        is_deferred = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if is_deferred:
-            signal.signal(signal.SIGINT, self._press)
-        try:
-            yield
-        except KeyboardInterrupt:
-            if self.pressed or self.stepper.several:
-                raise
-            self.stop("interrupted")
-        finally:
-            if is_deferred:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _press(self, number: int, frame: object) -> None:
-        if self.pressed:
-            raise KeyboardInterrupt
-        self.pressed = True
 
     def _epochs(self, save_to: Path | None, display: Progress) -> None:
         saved = -math.inf
@@ -183,7 +165,7 @@ class Run:
                 saved = time.monotonic()
 
     def _agree(self, compare: bool = False) -> None:
-        reason = self.history.stopped or ("interrupted" if self.pressed else "")
+        reason = self.history.stopped or ("interrupted" if self.pressed() else "")
         self.history.stopped = self.stepper.agree(reason, compare)
 
     def _steps(self) -> None:
@@ -195,7 +177,7 @@ class Run:
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = getattr(self.loader, "start", 0)
         for batch, taken in self._batches():
-            stepper.announced = self.pressed or bool(self.history.stopped)
+            stepper.announced = self.pressed() or bool(self.history.stopped)
             place += len(taken) or 1
             losses = taken or [stepper.take(batch, self.totals, place == count, self._watched(self.step + 1))]
             self.last_loss = value = losses[-1]
@@ -208,7 +190,7 @@ class Run:
             if schedules and not taken:
                 self.schedules.step(value)
             self._check_losses(losses, batch)
-            asked = self.pressed or self.history.stopped
+            asked = self.pressed() or self.history.stopped
             if stepper.received or not math.isfinite(value) if stepper.several else asked:
                 return
         if not place:

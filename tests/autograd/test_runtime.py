@@ -20,6 +20,19 @@ def test_ctrl_c_is_deferred_in_the_main_thread():
         signal.raise_signal(signal.SIGINT)
 
 
+def test_second_ctrl_c_raises_if_asked():
+    with deferred_interrupt() as pressed:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        assert pressed()
+    with deferred_interrupt(second=True) as pressed:
+        signal.raise_signal(signal.SIGINT)
+        assert pressed()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_ctrl_c_is_not_deferred_in_another_thread():
     found = []
 
