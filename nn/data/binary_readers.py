@@ -5,7 +5,6 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,13 +45,7 @@ def read_idx(path: FilePath) -> Array:
     ...     read_idx(Path(folder, "labels"))
     array([5, 0, 4], dtype=uint8)
     """
-    name = os.fspath(existing_file(path))
-    opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            content = file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{name}: the compressed file is damaged ({error})") from None
+    name, content = os.fspath(path), decompressed(existing_file(path).read_bytes(), path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
         raise ValueError(f"{name}: not an IDX file: it begins with {content[:4].hex(' ')}, not 00 00 and a type")
     start, kind = 4 + 4 * content[3], np.dtype(IDX_TYPES[content[2]])
@@ -63,6 +56,16 @@ def read_idx(path: FilePath) -> Array:
     if found != wanted:
         raise ValueError(f"{name}: shape {shape} in its header needs {wanted:,} bytes, and {found:,} follow")
     return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def decompressed(contents: bytes, path: FilePath) -> bytes:
+    """Return the contents of a file without the compression of gzip, if they have one; `path` is named in errors."""
+    if contents[:2] != b"\x1f\x8b":
+        return contents
+    try:
+        return gzip.decompress(contents)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{os.fspath(path)}: the compressed file is damaged ({error})") from None
 
 
 def read_mnist(

@@ -1,12 +1,10 @@
 """Read a table of unknown structure as text: detect its encoding, delimiter, quotes and header."""
 
 import csv
-import gzip
 import io
 import itertools
 import re
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ import numpy as np
 from autograd.files import existing_file
 from nn.typing import Array
 
+from .binary_readers import decompressed
 from .csv_files import split_lines
 from .notation import MISSING, date_format, number_parser
 
@@ -163,11 +162,7 @@ def read_cells(
 def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
     """Return the text of a file, and its encoding."""
     data = sys.stdin.buffer.read() if path == "-" else existing_file(path, "CSV file").read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
+    data = decompressed(data, path)
     head = data[:1000]
     candidates = ["utf-8-sig", "cp1252", "latin-1"] if encoding is None else [encoding]
     if encoding is None and head[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -345,9 +345,13 @@ def test_damaged_idx_file_raises(write, content, words):
 
 
 def test_damaged_compressed_idx_file_raises(write):
-    for content in (gzip.compress(GOOD)[:-5], GOOD):
-        with pytest.raises(ValueError, match=r"x\.gz: the compressed file is damaged"):
-            read_idx(write(content, "x.gz"))
+    with pytest.raises(ValueError, match=r"x\.gz: the compressed file is damaged"):
+        read_idx(write(gzip.compress(GOOD)[:-5], "x.gz"))
+
+
+def test_compression_of_an_idx_file_is_detected_whatever_its_name(write):
+    for content, name in ((GOOD, "x.gz"), (gzip.compress(GOOD), "x")):
+        np.testing.assert_array_equal(read_idx(write(content, name)), read_idx(write(GOOD, "plain")))
 
 
 @pytest.mark.parametrize("names", ["train-images-idx3-ubyte", "train-images.idx3-ubyte.gz"])
