@@ -691,6 +691,16 @@ def test_many_steps_of_the_machine_are_not_taken_while_anomalies_are_detected(mo
     step.many(x, rows[:2])
     with autograd.detect_anomaly(), np.errstate(all="ignore"), pytest.raises(autograd.AnomalyError, match="log"):
         step.many(x, rows)
+    with autograd.detect_anomaly(), np.errstate(all="ignore"), pytest.raises(autograd.AnomalyError, match="log"):
+        step(x[2])
+
+
+def test_copy_of_a_step_starts_without_programs():
+    (x, y), pair = data(), Pair("Adam")
+    pair.check(2, x, y)
+    pair.step = copy.copy(pair.step)
+    assert "programs recorded: 0" in repr(pair.step)
+    pair.check(2, x, y)
 
 
 def test_many_checks_its_rows():
