@@ -255,23 +255,12 @@ def operation_text(node: Node, args: Operands) -> str:
 
 
 def draw(
-    root: object,
-    *inputs: Operand,
-    values: bool = True,
-    gradients: bool = True,
-    partials: bool = False,
-    formulas: bool = False,
-    path: Node | Sequence[Node] | None = None,
-    color: str = "kind",
-    direction: str = "LR",
-    theme: str = "light",
-    names: Mapping[str, object] | None = None,
-    limit: int | None = LIMIT,
-    depth: int | None = None,
-    zoom: str | None = None,
-    expand: int | str | Sequence[str] | None = None,
-    loss: Function | None = None,
-) -> Drawing:
+    root: object, *inputs: Operand,
+    values: bool = True, gradients: bool = True, partials: bool = False, formulas: bool = False,
+    path: Node | Sequence[Node] | None = None, color: str = "kind", direction: str = "LR", theme: str = "light",
+    names: Mapping[str, object] | None = None, limit: int | None = LIMIT, depth: int | None = None,
+    zoom: str | None = None, expand: int | str | Sequence[str] | None = None, loss: Function | None = None,
+) -> Drawing:  # fmt: skip
     """Draw the computation graph of a node or of a model.
 
     Every variable is a box with its name, its data or shape, and its gradient if there is one.  Every operation is an

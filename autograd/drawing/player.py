@@ -75,15 +75,9 @@ class Page:
 
 
 def offline_page(
-    name: str,
-    scripts: Sequence[str],
-    data: Mapping[str, Json],
-    used: Collection[str] = (),
-    *,
-    folder: Path = FOLDER,
-    path: str | os.PathLike[str] | None = None,
-    content: str = "",
-) -> Page:
+    name: str, scripts: Sequence[str], data: Mapping[str, Json], used: Collection[str] = (), *,
+    folder: Path = FOLDER, path: str | os.PathLike[str] | None = None, content: str = "",
+) -> Page:  # fmt: skip
     """Create a page as one file that loads nothing else.
 
     Parameters
@@ -498,14 +492,10 @@ SCRIPTS = (
 
 
 def play(
-    root: object,
-    *inputs: Operand,
-    path: str | os.PathLike[str] | None = None,
-    names: Mapping[str, object] | None = None,
-    fixed: Collection[str] = (),
-    zoom: str | None = None,
+    root: object, *inputs: Operand, path: str | os.PathLike[str] | None = None,
+    names: Mapping[str, object] | None = None, fixed: Collection[str] = (), zoom: str | None = None,
     loss: Function | None = None,
-) -> Page:
+) -> Page:  # fmt: skip
     """Create an interactive page of the forward and the backward pass of a graph.
 
     Buttons, a slider and the arrow keys step through the operations of the forward pass and the edges of the backward

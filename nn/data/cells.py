@@ -85,14 +85,9 @@ class Cells:
 
 
 def read_cells(
-    path: str,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    expected: Collection[str] | None = None,
-    *,
-    encoding: str | None = None,
-    missing: Iterable[str] = MISSING,
-) -> Cells:
+    path: str, delimiter: str | None = None, header: bool | None = None, expected: Collection[str] | None = None, *,
+    encoding: str | None = None, missing: Iterable[str] = MISSING,
+) -> Cells:  # fmt: skip
     """Read a table of unknown structure as text.
 
     Parameters

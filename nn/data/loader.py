@@ -16,8 +16,6 @@ from nn.validation import checked_integer
 
 from .dataset import as_array, as_rows, fetch
 
-FIELDS = ("rows", "batch_size", "epoch", "position", "key", "rng")
-
 
 class DataLoader:
     """Iterate over the rows of a data set in batches of arrays.
@@ -67,15 +65,9 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Indexable,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        *,
-        rng: Rng = None,
-        sampler: Any = None,
-    ) -> None:
+        self, dataset: Indexable, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False, *,
+        rng: Rng = None, sampler: Any = None,
+    ) -> None:  # fmt: skip
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or isinstance(dataset, tuple | list):
             kind = type(dataset).__name__
             raise TypeError(f"DataLoader needs a data set, not a {kind}; write DataLoader(TensorDataset(X, y))")
@@ -171,8 +163,8 @@ class DataLoader:
         ValueError
             If it does not match; the loader is unchanged then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(FIELDS):
-            raise ValueError(f"not the state of a DataLoader: expected {list(FIELDS)}, got {state_dict!r:.200}")
+        if not isinstance(state_dict, Mapping) or state_dict.keys() != self.state_dict().keys():
+            raise ValueError(f"not the state of a DataLoader: expected {[*self.state_dict()]}, got {state_dict!r:.200}")
         for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
             if state_dict[name] != own:
                 raise ValueError(f"the state has {name} {state_dict[name]}, but this loader has {own}")

@@ -19,13 +19,9 @@ from nn.typing import Array, Loss, Metric, Operand, Optimizer, State
 # The wrappers (SAM, Lookahead) need another optimizer, Levenberg-Marquardt needs residuals in place of a loss, and the
 # base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
-    name.lower(): found
-    for name, found in [(name, getattr(optim, name)) for name in optim.__all__]
-    if isinstance(found, type)
-    and issubclass(found, optim.Optimizer)
-    and found is not optim.Optimizer
-    and found.first == "params"
-    and found.needs_product != "jacobian"
+    name.lower(): kind
+    for name, kind in [(name, getattr(optim, name)) for name in optim.__all__]
+    if getattr(kind, "first", "") == "params" and kind is not optim.Optimizer and kind.needs_product != "jacobian"
 }
 WHOLE_BATCH = tuple(name for name, kind in SOLVERS.items() if kind.whole_batch)
 rates = optim.lr_scheduler
