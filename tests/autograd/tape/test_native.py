@@ -418,3 +418,16 @@ def test_compiled_code_of_another_version_is_not_used(tmp_path):
     settings = os.environ | {"PYTHONPATH": str(Path(ag.__file__).parents[1]), "NUMBA_CACHE_DIR": ""}
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=settings, capture_output=True, text=True)
     assert run.stdout == "True False\n", run.stderr
+
+
+def test_machine_is_chosen_although_recorded_arrays_have_changed_in_place(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    w, batch = Tensor([1.0, 2.0], requires_grad=True), np.array([1.0, 1.0])
+    step = ag.compile(lambda x: ((w * x - 1.0) ** 2).sum())
+    for k in (1.0, 2.0, 3.0):
+        batch[:] = k
+        w.grad = None
+        assert step(batch).item() == ((w.data * k - 1.0) ** 2).sum()
+        w.data[:] -= 0.1 * w.grad
+    [[program]] = step._programs.values()
+    assert program.executor.machine is not None
