@@ -307,7 +307,7 @@ def test_callback_that_raises_leaves_the_parameters_of_the_last_step():
     step = autograd.compile(loss, optimizer=pair.optimizers[1])
     step(x, y)
     step(x, y)
-    before, state = [p.data for p in pair.models[1].parameters()], pair.optimizers[1].state_dict()
+    before, state = [p.data.copy() for p in pair.models[1].parameters()], pair.optimizers[1].state_dict()
     with pytest.raises(KeyboardInterrupt):
         step(x, y)
     assert all(np.array_equal(p.data, kept) for p, kept in zip(pair.models[1].parameters(), before, strict=True))
