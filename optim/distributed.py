@@ -33,7 +33,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,7 +47,7 @@ from optim.typing import Array, Closure, Comm, Data, Parameter, StateDict
 
 __all__ = [
     "Alone", "DistributedOptimizer", "GradientSum", "RanksDifferWarning", "agree", "broadcast", "checked_comm",
-    "facts_of", "world",
+    "checksum", "facts_of", "world",
 ]  # fmt: skip
 
 LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
@@ -141,12 +141,9 @@ def world() -> Comm:
             f"{Path(sys.executable).parent}"
         )
     if comm.size > 1 and comm.rank == 0 and "mpi4py.run" not in sys.modules:
-        warnings.warn(
-            "started without `-m mpi4py`: after an exception on one rank, the others would wait forever. "
-            "Write OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        reason = "started without `-m mpi4py`: after an exception on one rank, the others would wait forever"
+        cure = "Write OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py"
+        warnings.warn(f"{reason}. {cure}", RuntimeWarning, stacklevel=2)
     return comm
 
 
@@ -283,10 +280,7 @@ def broadcast(
     >>> broadcast(Alone(), [("weight", np.ones(2))]) is None  # nothing to repair
     True
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for _, data in named:
-        digest.update(np.asarray(data, order="C").tobytes())
-    if len(set(comm.allgather(digest.hexdigest()))) == 1:
+    if len(set(comm.allgather(checksum(data for _, data in named)))) == 1:
         return None
     first: list[Array] = comm.bcast([np.asarray(data) for _, data in named], root=0)
     own = next((d for d in map(_difference, named, first) if d), None)
@@ -297,6 +291,14 @@ def broadcast(
     if comm.rank == 0:
         warnings.warn(f"{text}; the values of rank 0 are used on all ranks", RanksDifferWarning, stacklevel=stacklevel)
     return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
+
+
+def checksum(arrays: Iterable[Data]) -> str:
+    """Return a text that is the same for arrays of the same bits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(np.asarray(array, order="C").tobytes())
+    return digest.hexdigest()
 
 
 def _difference(named: tuple[str, Data], theirs: Array) -> str:

@@ -1,13 +1,10 @@
 """Continue a run exactly, or refuse: its settings and data are part of its checkpoint, and its folder is locked."""
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import optim
 from nn import checkpoint
@@ -15,6 +12,7 @@ from nn.training.callbacks import Callback
 from nn.training.solvers import scheduled
 from nn.training.stepping import Schedules
 from nn.typing import Array, Settings, State
+from optim.distributed import checksum
 
 try:
     import fcntl
@@ -66,10 +64,7 @@ class Recipe(Callback):
 
     def __init__(self, settings: Settings, arrays: list[Array], steps: int) -> None:
         self.settings = settings
-        digest = hashlib.sha256()
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
-        self.digest: str = digest.hexdigest()
+        self.digest: str = checksum(arrays)
         self.steps = steps
         self.notes: list[str] = []
 

@@ -1,7 +1,6 @@
 """One step of training: gradients, regularisation, clipping, optimizer and schedules, compiled where that is faster."""
 
 import functools
-import hashlib
 import math
 import time
 import warnings
@@ -22,7 +21,7 @@ from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Data, Leaf, Loss, Operand, Operands, Optimizer, State
 from nn.utils import assign_grad, clipping_factor, get_total_norm
 from nn.validation import checked_integer, checked_range
-from optim.distributed import Alone, GradientSum
+from optim.distributed import Alone, GradientSum, checksum
 
 from .distributed import self_contained
 from .evaluation import Totals, split_batch, weight_of
@@ -393,10 +392,8 @@ class Stepper:
         RuntimeError
             If `compare` is true and the ranks' parameters differ.
         """
-        digest = hashlib.blake2b(digest_size=16)
-        for p in self.parameters if compare and self.several else ():
-            digest.update(np.asarray(p.data, order="C").tobytes())
-        ranks = self.comm.allgather((stopped, digest.hexdigest()))
+        compared = self.parameters if compare and self.several else []
+        ranks = self.comm.allgather((stopped, checksum(p.data for p in compared)))
         for rank, (_, other) in enumerate(ranks):
             if other != ranks[0][1]:
                 hint = "did a callback change them on one rank only, or draw other random values?"
