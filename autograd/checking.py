@@ -360,12 +360,8 @@ def _compare(checked: _CheckedFunction, directions: int, rtol: float, atol: floa
         return report
     gradient = checked.gradient()
     if any(getattr(x, "dtype", None) == np.float32 for x in checked.originals):
-        warnings.warn(
-            "gradcheck of float32: differences in float32 cannot reveal an error below about 1e-3; float64 copies are "
-            "checked",
-            GradientWarning,
-            stacklevel=3,
-        )
+        reason = "gradcheck of float32: differences in float32 cannot reveal an error below about 1e-3"
+        warnings.warn(f"{reason}; float64 copies are checked", GradientWarning, stacklevel=3)
     entries: list[Entry] = []
     for name, index, change in checked.changes(directions, seed):
         analytic, (numeric, rounding) = float(gradient @ change / np.linalg.norm(change)), checked.central(change)

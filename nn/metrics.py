@@ -87,11 +87,9 @@ def _classes(
         scores, true = scores[kept], true[kept]
     if _has_labels(scores, output_kind):
         if output_kind is None and scores.size and scores.min() > 0 and scores.max() < 1:
-            warnings.warn(
-                "all outputs are between 0 and 1 and are compared with 0, as logits; if they are probabilities, pass "
-                "output_kind='probabilities', or give the loss this attribute",
-                stacklevel=3,
-            )
+            reason = "all outputs are between 0 and 1 and are compared with 0, as logits"
+            cure = "if they are probabilities, pass output_kind='probabilities', or give the loss this attribute"
+            warnings.warn(f"{reason}; {cure}", stacklevel=3)
         if true.size and true.min() < 0:  # labels -1 and 1
             true = (true + 1) / 2
             scores = (scores + 1) / 2 if output_kind == "values" else scores

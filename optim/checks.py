@@ -26,12 +26,9 @@ def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
         data = flats[-1].members[-1].data if flats[-1].current is None else flats[-1].current.flat
         check_divergence(optimizer, data, is_first, stacklevel=5)
     elif is_first:
-        warnings.warn(
-            f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes: call loss.backward() "
-            "before step(), and make the optimizer from parameters that the loss depends on",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        reason = f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes"
+        cure = "call loss.backward() before step(), and make the optimizer from parameters that the loss depends on"
+        warnings.warn(f"{reason}: {cure}", RuntimeWarning, stacklevel=4)
 
 
 def check_divergence(optimizer: Any, data: Data, is_first: bool, stacklevel: int) -> None:
@@ -43,11 +40,8 @@ def check_divergence(optimizer: Any, data: Data, is_first: bool, stacklevel: int
     cure = f"lower the learning rate of {optimizer.param_groups[-1].get('lr', math.nan):g}, or clip gradients"
     if is_first and value != value:
         cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
-    warnings.warn(
-        f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}: {cure}",
-        RuntimeWarning,
-        stacklevel=stacklevel,
-    )
+    reason = f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}"
+    warnings.warn(f"{reason}: {cure}", RuntimeWarning, stacklevel=stacklevel)
 
 
 CLOSURES = {

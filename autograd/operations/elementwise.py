@@ -66,12 +66,8 @@ def _lowered(x: Operand, y: Operand) -> Operand:
 
 def _slope_of_exponent(z: Operand, x: Operand, y: Operand) -> Operand:
     if np.any(np.less(raw_data(x), 0)):
-        warnings.warn(
-            "the gradient of the exponent is nan where the base is negative; use a number as exponent, or abs() of the "
-            "base",
-            GradientWarning,
-            stacklevel=2,
-        )
+        reason = "the gradient of the exponent is nan where the base is negative"
+        warnings.warn(f"{reason}; use a number as exponent, or abs() of the base", GradientWarning, stacklevel=2)
     return z * log(where(x > 0, x, where(x == 0, where(y < 0, 0.0, 1.0), float("nan"))))
 
 

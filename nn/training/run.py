@@ -260,12 +260,8 @@ class Run:
             _warn_without_gradient(self.model, self.stepper.passes.updated())
         if getattr(self.optimizer, "diverged", False) and not (self.history.stopped or self.warned or self.rank):
             self.warned = True
-            warnings.warn(
-                f"the training diverges: the loss of epoch {self.epoch} is {self.numbers['loss']:.3g}, and a parameter "
-                f"has grown beyond 1e15: {CURE}",
-                RuntimeWarning,
-                stacklevel=5,
-            )
+            reason = f"the training diverges: the loss of epoch {self.epoch} is {self.numbers['loss']:.3g}"
+            warnings.warn(f"{reason}, and a parameter has grown beyond 1e15: {CURE}", RuntimeWarning, stacklevel=5)
         self.totals.clear()
         self.stepper.norms.clear()
         self.notify("on_epoch_end")
@@ -340,12 +336,9 @@ def _warn_without_gradient(model: Module, updated: Collection[Leaf]) -> None:
         found = f"{len(without)} of {len(trained)} parameters got no gradient in the first epoch"
         if len(without) == len(trained):
             found = "backward() reaches no parameter"
-        warnings.warn(
-            f"{found} ({', '.join(without[:3])}): use the layer in forward(), and do not cut the graph by .data, "
-            ".numpy() or detach(); set requires_grad to False on parameters that are frozen on purpose",
-            GradientWarning,
-            stacklevel=6,
-        )
+        cure = "use the layer in forward(), and do not cut the graph by .data, .numpy() or detach()"
+        frozen = "set requires_grad to False on parameters that are frozen on purpose"
+        warnings.warn(f"{found} ({', '.join(without[:3])}): {cure}; {frozen}", GradientWarning, stacklevel=6)
 
 
 def fit(
@@ -513,10 +506,7 @@ def _check(model: Module, loss: Loss, optimizer: Optimizer) -> None:
         raise ValueError("the optimizer does not own this model's parameters: make it from model.parameters()")
     if other:
         names = ", ".join(sorted({repr(p.name) for p in other[:3] if getattr(p, "name", "")}))
-        warnings.warn(
-            f"the optimizer holds {len(other)} of {len(held)} tensor(s) that the model does not have"
-            f"{f' ({names})' if names else ''}, and cannot train their replacements: make the optimizer from "
-            "model.parameters() after the last change to the model",
-            GradientWarning,
-            stacklevel=3,
-        )
+        what = f"{len(other)} of {len(held)} tensor(s) that the model does not have{f' ({names})' if names else ''}"
+        reason = f"the optimizer holds {what}, and cannot train their replacements"
+        cure = "make the optimizer from model.parameters() after the last change to the model"
+        warnings.warn(f"{reason}: {cure}", GradientWarning, stacklevel=3)

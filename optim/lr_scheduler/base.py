@@ -251,12 +251,8 @@ class LRScheduler(Options):
     def _check_order(self) -> None:
         steps_at_start, self._steps_at_start = self._steps_at_start, None  # checked on the first step only
         if steps_at_start is not None and steps_at_start == steps_taken(self.optimizer):
-            warnings.warn(
-                f"{type(self).__name__}.step() came before optimizer.step(), so the rate set by the schedule first "
-                "was never used; call optimizer.step(), then scheduler.step()",
-                UserWarning,
-                stacklevel=3,
-            )
+            reason = f"{type(self).__name__}.step() came before optimizer.step(), so its first rate was never used"
+            warnings.warn(f"{reason}; call optimizer.step(), then scheduler.step()", UserWarning, stacklevel=3)
 
     def _begin(self) -> None:
         """Set the rates of step 0, starting from the present rates of the groups."""

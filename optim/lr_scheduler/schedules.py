@@ -894,11 +894,8 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
         """
         metric = checked_metric(metrics)
         if math.isnan(metric):
-            warnings.warn(
-                f"the metric is nan at epoch {self.last_epoch + 1}; it counts as no improvement",
-                UserWarning,
-                stacklevel=2,
-            )
+            message = f"the metric is nan at epoch {self.last_epoch + 1}; it counts as no improvement"
+            warnings.warn(message, UserWarning, stacklevel=2)
         better = self.is_better(metric)
         bad = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
         reduce = bad > self.patience
