@@ -294,7 +294,13 @@ def broadcast(
 
 
 def checksum(arrays: Iterable[Data]) -> str:
-    """Return a text that is the same for arrays of the same bits."""
+    """Return a text that is the same for arrays with the same bits.
+
+    Examples
+    --------
+    >>> checksum([np.zeros(2)]) == checksum([np.zeros(2)]), checksum([np.zeros(2)]) == checksum([np.array([0.0, -0.0])])
+    (True, False)
+    """
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(np.asarray(array, order="C").tobytes())
