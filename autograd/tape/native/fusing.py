@@ -22,8 +22,9 @@ from .instructions import Instruction, Loop, Operand
 WIDTH = 16  # elements that are computed together: float32 in the widest registers
 SHORT = 128  # elements of a row, from which a call of NumPy for each row is as fast
 LEAST_WORK = 4096  # operations times elements, from which compiling several operations pays off
-WORD, INDEX = ir.IntType(64), ir.IntType(32)
-TYPES = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8), "b": ir.IntType(8)}  # in memory
+WORD: Any = ir.IntType(64)
+INDEX: Any = ir.IntType(32)
+TYPES: dict[str, Any] = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8), "b": ir.IntType(8)}  # in memory
 SIZES = {"f": 4, "d": 8, "?": 1, "b": 1}
 
 
