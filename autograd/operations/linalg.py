@@ -113,7 +113,8 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     Returns
     -------
     ndarray, Tensor, float or Value
-        The norms.  With an infinite `ord`, tied elements share the gradient equally.
+        The norms.  With an infinite `ord`, tied elements share the gradient equally.  With a negative one, the norm of
+        a vector that contains 0 is 0, and so is its gradient.
 
     Raises
     ------
