@@ -1,8 +1,10 @@
 """Validation of what an optimizer is given: parameters, groups and state dictionaries."""
 
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -24,14 +26,23 @@ def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
     if flats:
         # The last parameter of the output layer, which diverges with all others.
         data = flats[-1].members[-1].data if flats[-1].current is None else flats[-1].current.flat
-        check_divergence(optimizer, data, is_first, stacklevel=5)
+        check_divergence(optimizer, data, is_first)
     elif is_first:
         reason = f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes"
         cure = "call loss.backward() before step(), and make the optimizer from parameters that the loss depends on"
-        warnings.warn(f"{reason}: {cure}", RuntimeWarning, stacklevel=4)
+        warn(f"{reason}: {cure}")
 
 
-def check_divergence(optimizer: Any, data: Data, is_first: bool, stacklevel: int) -> None:
+def warn(message: str) -> None:
+    """Issue a `RuntimeWarning` at the user's line, which is several calls away if the step is compiled."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2  # of this frame
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in ("optim", "autograd", "nn"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
+
+
+def check_divergence(optimizer: Any, data: Data, is_first: bool) -> None:
     """Note in `diverged` whether the last value of a parameter is very large, and warn when it becomes so."""
     value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
     known, optimizer.diverged = optimizer.diverged, not abs(value) < DIVERGED
@@ -41,7 +52,7 @@ def check_divergence(optimizer: Any, data: Data, is_first: bool, stacklevel: int
     if is_first and value != value:
         cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
     reason = f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}"
-    warnings.warn(f"{reason}: {cure}", RuntimeWarning, stacklevel=stacklevel)
+    warn(f"{reason}: {cure}")
 
 
 CLOSURES = {

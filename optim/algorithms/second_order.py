@@ -162,7 +162,7 @@ class WholeBatch(Optimizer, without=("maximize", "skip_nonfinite", "cautious"), 
             raise
         self.memory = memory
         self.step_count: int = self.step_count + 1
-        check_divergence(self, self.parameters[-1].data, self.step_count == 1, stacklevel=3)
+        check_divergence(self, self.parameters[-1].data, self.step_count == 1)
         return losses[0]
 
     def _evaluated(self, found: Any) -> tuple[Any, Evaluation]:

@@ -733,3 +733,20 @@ def test_source_of_a_step_shows_loss_gradient_and_update():
     assert "lr, betas_1, betas_2, eps" in source.splitlines()[0]
     assert all(f"{name} = " in source for name in ("weight_0", "gradient", "new_m", "new_v", "new_parameters"))
     assert "np.sqrt(" in source
+
+
+@pytest.mark.parametrize("name", ["SGD", "LAMB"])
+def test_warning_of_divergence_in_the_recorded_step_names_the_line_of_the_user(name):
+    pair = Pair(name, lr=1e20)
+    with pytest.warns(RuntimeWarning, match="a parameter is") as caught:
+        pair.step(*data())
+    assert caught[0].filename == __file__
+
+
+def test_warning_of_divergence_in_a_replay_names_the_line_of_the_user():
+    pair = Pair("SGD", lr=0.1)
+    pair.step(*data())
+    pair.optimizers[1].param_groups[0]["lr"] = 1e20
+    with pytest.warns(RuntimeWarning, match="a parameter is") as caught:
+        pair.step(*data())
+    assert caught[0].filename == __file__
