@@ -22,6 +22,7 @@ from .instructions import Instruction, Loop, Operand
 WIDTH = 16  # elements that are computed together: float32 in the widest registers
 SHORT = 128  # elements of a row, from which a call of NumPy for each row is as fast
 LEAST_WORK = 4096  # operations times elements, from which compiling several operations pays off
+MOST_LOOPS = 4000  # of a process, each of which takes some of the memory maps that the system allows
 WORD: Any = ir.IntType(64)
 INDEX: Any = ir.IntType(32)
 TYPES: dict[str, Any] = {"f": ir.FloatType(), "d": ir.DoubleType(), "?": ir.IntType(8), "b": ir.IntType(8)}  # in memory
@@ -163,8 +164,10 @@ def compiled(recipe: tuple[tuple[Any, ...], ...]) -> int:
     distance, ``("load", dtype, bytes)``, compute a form of the results of other steps, ``(name, dtype, *numbers)``, or
     store one, ``("store", dtype, bytes, number)``.  Addresses are in the order of the loads and stores.
     """
+    if (number := next(_numbers)) >= MOST_LOOPS:
+        raise LookupError("this process has compiled too many loops")  # the program stays in NumPy
     module, kind = ir.Module(), ir.FunctionType(ir.VoidType(), [WORD] * 4)
-    function = ir.Function(module, kind, f"fused{next(_numbers)}")
+    function = ir.Function(module, kind, f"fused{number}")
     b = ir.IRBuilder(function.append_basic_block())
     args, dims, steps = [b.inttoptr(x, WORD.as_pointer()) for x in function.args[:3]]
     moved = [step for step in recipe if step[0] in ("load", "store")]

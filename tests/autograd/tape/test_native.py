@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not
 if find_spec("numba") is not None:
     import native_programs
 
-    from autograd.tape.native import kernels
+    from autograd.tape.native import fusing, kernels
     from autograd.tape.native.machine import Machine
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
@@ -431,3 +431,17 @@ def test_machine_is_chosen_although_recorded_arrays_have_changed_in_place(monkey
         w.data[:] -= 0.1 * w.grad
     [[program]] = step._programs.values()
     assert program.executor.machine is not None
+
+
+def test_programs_stay_in_numpy_when_too_many_loops_are_compiled(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    monkeypatch.setattr(fusing, "MOST_LOOPS", 0)
+    fusing.compiled.cache_clear()
+    x = np.linspace(-1.0, 1.0, 5000)
+    step = ag.compile(lambda w: (w * x + w * w - 1.0).sum())
+    w = Tensor(x, requires_grad=True)
+    for _ in range(3):
+        w.grad = None
+        assert step(w).item() == (x * x + x * x - 1.0).sum()
+    [[program]] = step._programs.values()
+    assert program.executor.machine is None
