@@ -600,29 +600,11 @@ def test_many_with_dropout_and_batch_norm_equals_one_step_a_call():
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
-def test_many_counts_the_steps_before_a_callback_that_exits(monkeypatch):
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+@pytest.mark.parametrize("is_scheduled", [False, True])
+def test_many_counts_the_steps_before_a_callback_that_exits(monkeypatch, name, is_scheduled):
     monkeypatch.setenv("CHAINRULE_NUMBA", "1")
-    (x, y), pair = data(10), Pair("Adam")
-
-    def exit_at(values):
-        if values[0, 0] == x[7, 0]:
-            raise SystemExit
-        return values
-
-    step = autograd.compile(lambda x, y: pair.compiled_loss(callback(exit_at, x), y), optimizer=pair.optimizers[1])
-    rows = np.arange(10)[:, None]
-    step.many(x, y, rows[:3])
-    with pytest.raises(SystemExit):
-        step.many(x, y, rows[3:])
-    for row in rows[:7]:
-        pair.eager(x[row], y[row])
-    pair.check_states()
-
-
-@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
-def test_many_leaves_the_schedule_at_the_step_of_a_callback_that_exits(monkeypatch):
-    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
-    (x, y), pair = data(10), Pair("SGD", lr=0.1)
+    (x, y), pair = data(10), Pair(name, lr=0.1)
     schedules = [lr_scheduler.ExponentialLR(optimizer, gamma=0.5) for optimizer in pair.optimizers]
 
     def exit_at(values):
@@ -632,15 +614,17 @@ def test_many_leaves_the_schedule_at_the_step_of_a_callback_that_exits(monkeypat
 
     step = autograd.compile(lambda x, y: pair.compiled_loss(callback(exit_at, x), y), optimizer=pair.optimizers[1])
     rows = np.arange(10)[:, None]
-    step.many(x, y, rows[:3], scheduler=schedules[1])
+    options = {"scheduler": schedules[1]} if is_scheduled else {}
+    step.many(x, y, rows[:3], **options)
     with pytest.raises(SystemExit):
-        step.many(x, y, rows[3:], scheduler=schedules[1])
+        step.many(x, y, rows[3:], **options)
     for row in rows[:7]:
         pair.eager(x[row], y[row])
-        schedules[0].step()
+        if is_scheduled:
+            schedules[0].step()
     pair.check_states()
     assert schedules[0].state_dict() == schedules[1].state_dict()
-    assert schedules[1].get_last_lr() == [0.1 * 0.5**7]
+    assert schedules[1].get_last_lr() == [0.1 * 0.5**7 if is_scheduled else 0.1]
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
